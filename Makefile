@@ -1,0 +1,183 @@
+# make            all programs under build/
+# make check      unit tests and fuzz corpora: offline, no root
+# make V=asan     the same under the address and undefined-behaviour sanitizers, in build/asan
+# make fuzz       libFuzzer targets (clang), in build/fuzz;  FUZZ_SECONDS=600 make fuzz-run
+# make format lint compile_commands.json clean
+#
+# Per program: its objects and its libraries, so what a binary can reach is readable here.
+
+V ?= release
+ifeq ($(V),release)
+B ?= build
+else
+B ?= build/$(V)
+endif
+CCACHE := $(shell command -v ccache)
+ifeq ($(origin CXX),default)
+CXX := $(CCACHE) g++
+endif
+
+CPPFLAGS += -I. -D_GNU_SOURCE -DFMT_HEADER_ONLY=0
+CXXFLAGS ?= -O2 -g
+CXXFLAGS += -std=c++20 -Wall -Wextra -Wpedantic -Werror -fstack-protector-strong -fPIE -pthread
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
+ifeq ($(V),asan)
+CXXFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DPOST_OFFICE_SANITIZED
+LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(V),fuzz)
+CXX := clang++
+CXXFLAGS += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DPOST_OFFICE_SANITIZED
+LDFLAGS += -fsanitize=address,undefined
+else
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+CXXFLAGS += -fstack-clash-protection
+ifneq ($(filter x86_64%,$(shell $(CXX) -dumpmachine)),)
+CXXFLAGS += -fcf-protection=full
+endif
+endif
+
+all: programs
+
+# ---- libraries: name = sources -----------------------------------------------------------------------------------
+CORE      := error id log net_address loop channel module notice checksum ticket sandbox
+NET       := stream tls listener dns
+MAIL      := address access line_buffer header text dot_decoder dot_encoder
+core_SRC      := $(CORE:%=lib/%.cc)
+net_SRC       := $(NET:%=lib/%.cc)
+mail_SRC      := $(MAIL:%=lib/%.cc)
+config_SRC    := lib/config.cc
+store_SRC     := $(wildcard lib/store/*.cc)
+directory_SRC := $(wildcard lib/directory/*.cc)
+form_SRC      := $(wildcard lib/form/*.cc)
+LIBS := core net mail config store directory form
+
+core_LD      := -levent -lseccomp -lcrypto -lfmt
+net_LD       := -levent -lssl -lcrypto -ludns -lfmt
+mail_LD      := -lidn2 -lfmt
+config_LD    := -lfmt
+store_LD     := -llmdb -lfmt
+directory_LD := -llmdb -lfmt
+form_LD      := -lfmt
+
+# ---- programs: folder, libraries in link order ---------------------------------------------------------------------
+PROGRAMS := post.office accounts queue smtpd pop3d
+post.office_DIR := dispatcher
+accounts_DIR    := accounts
+queue_DIR       := queue
+smtpd_DIR       := smtpd
+pop3d_DIR       := pop3d
+
+post.office_LIBS := form directory config net mail core
+accounts_LIBS    := form directory net mail core
+queue_LIBS       := store directory net mail core
+smtpd_LIBS       := directory net mail core
+pop3d_LIBS       := directory net mail core
+# post.office runs account and form commands itself on a stopped system
+post.office_EXTRA_DIR := accounts
+post.office_LD   := -lcrypt
+accounts_LD      := -lcrypt
+
+# ---- rules ---------------------------------------------------------------------------------------------------------
+obj = $(patsubst %.cc,$(B)/obj/%.o,$(1))
+dir_src = $(filter-out %main.cc,$(wildcard $(1)/*.cc))
+
+define library
+$(B)/lib$(1).a: $(call obj,$($(1)_SRC))
+	@rm -f $$@
+	ar rcsD $$@ $$^
+endef
+$(foreach l,$(LIBS),$(eval $(call library,$(l))))
+
+archives = $(foreach l,$(1),$(B)/lib$(l).a)
+ld_flags = $(foreach l,$(1),$($(l)_LD))
+
+define program
+$(B)/bin/$(1): $(call obj,$(wildcard $($(1)_DIR)/*.cc) $(if $($(1)_EXTRA_DIR),$(call dir_src,$($(1)_EXTRA_DIR)))) $(call archives,$($(1)_LIBS))
+	@mkdir -p $$(@D)
+	$(CXX) $(LDFLAGS) -o $$@ $$^ $(call ld_flags,$($(1)_LIBS)) $($(1)_LD)
+.PHONY: $(1)
+$(1): $(B)/bin/$(1)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+programs: $(PROGRAMS:%=$(B)/bin/%)
+
+# ---- unit tests: one binary per folder under tests/unit --------------------------------------------------------------
+UNIT := lib store directory form accounts queue smtpd pop3d dispatcher
+unit_lib_LIBS        := config net mail core
+unit_store_LIBS      := store core
+unit_directory_LIBS  := directory mail core
+unit_form_LIBS       := form directory mail core
+unit_accounts_LIBS   := form directory net mail core
+unit_queue_LIBS      := store directory net mail core
+unit_smtpd_LIBS      := directory net mail core
+unit_pop3d_LIBS      := directory net mail core
+unit_dispatcher_LIBS := form directory config net mail core
+unit_accounts_LD     := -lcrypt
+unit_dispatcher_LD   := -lcrypt
+unit_accounts_DIRS   := accounts
+unit_queue_DIRS      := queue
+unit_smtpd_DIRS      := smtpd
+unit_pop3d_DIRS      := pop3d
+unit_dispatcher_DIRS := dispatcher accounts
+
+define unit
+$(B)/tests/unit_$(1): $(call obj,tests/unit/main.cc $(wildcard tests/unit/$(1)/*.cc) $(foreach d,$(unit_$(1)_DIRS),$(call dir_src,$(d)))) $(call archives,$(unit_$(1)_LIBS))
+	@mkdir -p $$(@D)
+	$(CXX) $(LDFLAGS) -o $$@ $$^ $(call ld_flags,$(unit_$(1)_LIBS)) $(unit_$(1)_LD)
+.PHONY: unit_$(1)
+unit_$(1): $(B)/tests/unit_$(1)
+endef
+$(foreach u,$(UNIT),$(eval $(call unit,$(u))))
+
+# ---- fuzz targets: tests/fuzz/NAME_fuzz.cc, linked with what their line names --------------------------------------------
+FUZZ := $(patsubst tests/fuzz/%_fuzz.cc,%,$(wildcard tests/fuzz/*_fuzz.cc))
+FUZZ_LIBS := form directory config net mail core
+FUZZ_SECONDS ?= 60
+fuzz_smtp_command_DIRS := smtpd
+fuzz_smtp_session_DIRS := smtpd
+fuzz_pop3_command_DIRS := pop3d
+fuzz_pop3_session_DIRS := pop3d
+
+define fuzz
+$(B)/tests/fuzz_$(1): $(call obj,tests/fuzz/$(1)_fuzz.cc $(foreach d,$(fuzz_$(1)_DIRS),$(call dir_src,$(d)))) $(if $(filter fuzz,$(V)),,$(call obj,tests/fuzz/replay.cc)) $(call archives,$(FUZZ_LIBS))
+	@mkdir -p $$(@D)
+	$(CXX) $(LDFLAGS) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $$@ $$^ $(call ld_flags,$(FUZZ_LIBS))
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz,$(f))))
+
+unit-tests: $(UNIT:%=$(B)/tests/unit_%)
+fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
+
+check: unit-tests fuzz-targets
+	tests/unit/run $(B)
+
+fuzz:
+	$(MAKE) V=fuzz fuzz-targets
+fuzz-run: fuzz
+	@for f in $(FUZZ); do echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
+	  build/fuzz/tests/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	    build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+
+# ---- objects ---------------------------------------------------------------------------------------------------------
+$(B)/obj/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+SOURCES := $(shell find lib dispatcher accounts smtpd pop3d queue tests -name '*.cc')
+-include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES))
+
+format:
+	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d queue tests -name '*.h')
+check-format:
+	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d queue tests -name '*.h')
+lint: build/compile_commands.json
+	clang-tidy -quiet -p build $(filter-out tests/%,$(SOURCES))
+build/compile_commands.json: Makefile
+	@mkdir -p build
+	@{ echo '['; sep=; for f in $(SOURCES); do printf '%s{"directory":"%s","file":"%s","command":"g++ %s -c %s"}' "$$sep" "$(CURDIR)" "$$f" "$(subst ",,$(CPPFLAGS) $(filter-out -Werror,$(CXXFLAGS)))" "$$f"; sep=','; done; echo ']'; } > $@
+compile_commands.json: build/compile_commands.json
+clean:
+	rm -rf build
+
+.PHONY: all programs check unit-tests fuzz-targets fuzz fuzz-run format check-format lint compile_commands.json clean
+.DELETE_ON_ERROR:

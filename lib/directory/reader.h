@@ -1,0 +1,61 @@
+// Reading the directory beside its only writer, accounts. The environment is opened with MDB_RDONLY and
+// MDB_NOLOCK: no octet of it can be written from here, and the writer does not know of us (DESIGN.md section
+// 4: accounts keeps a young read transaction so that no page that a young reader sees is used again; each
+// call here is one transaction, ended before it returns). Values are copied out. Callers: smtpd, queue,
+// pop3d, one Reader per process, one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/directory/account.h"
+#include "lib/directory/settings.h"
+#include "lib/error.h"
+
+namespace directory {
+
+/// Where mail for an address goes, by the order of DESIGN.md section 5 as far as it is built.
+enum class Route : std::uint8_t {
+  kMailbox,      ///< into the mailbox of `account`
+  kForwarding,   ///< an account without a mailbox, or with Forwarding-Addresses: needs a deliverer
+  kUnknown,      ///< local domain, no such address
+  kRelayDomain,  ///< domain in Relay-Domains: needs a deliverer
+  kRemote,       ///< any other domain: needs a deliverer
+};
+
+struct Routed {
+  Route route = Route::kUnknown;
+  std::optional<Account> account;  ///< with kMailbox and kForwarding
+};
+
+class Reader {
+ public:
+  /// `path`: the directory/ of the spool. `hostname`: this host's name, always a local mail domain. Call
+  /// before confinement (it maps the file). Temporary failure if accounts has not made it yet.
+  [[nodiscard]] static po::Result<Reader> open(const std::string& path, const std::string& hostname);
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+  ~Reader();
+
+  /// Where an address leads. `address` is canonical (lib/address.h: domain in lower-case A-labels, the local
+  /// part unquoted where it may be); "postmaster" in any letter case, alone or at any local domain, is the
+  /// Postmaster account's mailbox. Local parts are compared without regard to ASCII letter case.
+  [[nodiscard]] po::Result<Routed> route(std::string_view address) const;
+  [[nodiscard]] po::Result<std::optional<Account>> account(std::uint64_t id) const;
+  /// Whether the domain (lower-case A-labels, or "[literal]") is local.
+  [[nodiscard]] po::Result<bool> is_local_domain(std::string_view domain) const;
+  /// The current settings; cheap when nothing has changed since the last call (one look at the meta page).
+  [[nodiscard]] po::Result<std::shared_ptr<const Settings>> settings() const;
+  /// Counts commits.
+  [[nodiscard]] std::uint64_t generation() const;
+
+ private:
+  struct Impl;
+  explicit Reader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace directory

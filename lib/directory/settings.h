@@ -1,0 +1,70 @@
+// The system's settings as the servers use them: the values of the forms System Configuration, System
+// Security and Mail Routing, checked and converted. The form declarations in lib/form own names, limits and
+// help text; the defaults here and there are the same by construction (a form's default is printed from a
+// default Settings).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "lib/wire.h"
+
+namespace directory {
+
+/// POP3-Clear-Text-Log-In: where a password may cross without TLS.
+enum class ClearText : std::uint8_t { kNever = 0, kLoopback = 1, kAlways = 2 };
+
+struct Settings {
+  // ---- System Configuration
+  std::uint64_t max_message_size = 50ULL << 20;  ///< Maximum-Message-Size, octets (the form: kilobytes)
+  std::uint64_t default_mailbox_limit = 0;       ///< Maximum-POP3-Mailbox-Size, octets, 0: none
+  bool over_quota_permanent = false;          ///< Mailbox-Full-Is-Permanent: 552 5.2.2 instead of 452 4.2.2
+  std::uint64_t min_free_disk = 64ULL << 20;  ///< Minimum-Free-Disk-Space, octets: below it 452
+  std::uint32_t max_recipients = 1000;        ///< Maximum-Recipients, per message (RFC 5321: at least 100)
+  std::uint32_t max_messages = 0;             ///< Maximum-Messages-per-Session, 0: no limit
+  std::uint32_t smtp_per_address = 100;       ///< SMTP-Sessions-per-Address, open at once, in one process
+  std::uint32_t pop3_per_address = 100;       ///< POP3-Sessions-per-Address
+  std::uint32_t smtp_command_seconds = 300;   ///< SMTP-Command-Time-Limit (RFC 5321 4.5.3.2.7)
+  std::uint32_t smtp_data_seconds = 180;      ///< SMTP-Data-Time-Limit: between two pieces of a message
+  std::uint32_t smtp_session_seconds =
+      7200;                               ///< SMTP-Session-Time-Limit: whole session without a message taken
+  std::uint32_t smtp_error_limit = 20;    ///< SMTP-Error-Limit: errors in a session, then 421
+  std::uint32_t smtp_unknown_limit = 50;  ///< SMTP-Unknown-Recipient-Limit: then 421
+  std::uint32_t smtp_idle_commands =
+      200;  ///< SMTP-Idle-Command-Limit: commands that bring no mail forward, between messages
+  std::uint32_t pop3_idle_seconds = 600;             ///< POP3-Idle-Time-Limit (RFC 1939: at least 600 s)
+  std::uint32_t pop3_error_limit = 20;               ///< POP3-Error-Limit
+  ClearText pop3_clear_text = ClearText::kLoopback;  ///< POP3-Clear-Text-Log-In
+  bool look_up_clients = true;                       ///< Look-Up-Client-Names: reverse names in trace and log
+  // ---- System Security
+  std::vector<std::string> relay_networks;  ///< Relay-Networks: access restrictions that may send anywhere
+  std::uint32_t failures_per_address = 10;  ///< Log-In-Failures-per-Address, then slowed down
+  std::uint32_t failures_per_account = 20;  ///< Log-In-Failures-per-Account
+  std::uint32_t failure_delay_max = 900;    ///< Log-In-Delay-Limit, seconds
+  std::uint32_t password_checks = 2;        ///< Password-Checks-at-Once: threads
+  // ---- Mail Routing
+  std::vector<std::string> local_domains;  ///< Local-Mail-Domains, A-labels in lower case; own host implied
+  std::vector<std::string> relay_domains;  ///< Relay-Domains
+  std::string completion_domain;           ///< Address-Completion-Domain; empty: the own host name
+
+  std::uint64_t revision = 0;  ///< generation of the last change of any of the three forms
+
+  auto fields() {
+    return std::tie(max_message_size, default_mailbox_limit, over_quota_permanent, min_free_disk,
+                    max_recipients, max_messages, smtp_per_address, pop3_per_address, smtp_command_seconds,
+                    smtp_data_seconds, smtp_session_seconds, smtp_error_limit, smtp_unknown_limit,
+                    smtp_idle_commands, pop3_idle_seconds, pop3_error_limit, pop3_clear_text, look_up_clients,
+                    relay_networks, failures_per_address, failures_per_account, failure_delay_max,
+                    password_checks, local_domains, relay_domains, completion_domain, revision);
+  }
+};
+
+}  // namespace directory
+
+template <>
+struct po::wire::valid_enum<directory::ClearText> {
+  static bool ok(directory::ClearText v) { return v <= directory::ClearText::kAlways; }
+};
