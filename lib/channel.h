@@ -84,20 +84,21 @@ class Channel {
   };
   void queue(std::string bytes, Fd fd);
   void on_readable();
+  bool read_some();
+  void deliver_frames();
   void flush();
   void fail(std::string why);
-  bool deliver_frames();
 
   const Loop& loop_;
   Fd fd_;
   OnFrame on_frame_;
   OnClosed on_closed_;
-  Event readable_, writable_, flush_soon_, fail_soon_;
+  Event readable_, writable_, flush_soon_, fail_soon_, deliver_soon_;
   std::deque<Out> out_;
   std::size_t out_offset_ = 0, backlog_ = 0;
   bool flush_scheduled_ = false, waiting_writable_ = false, paused_ = false, failed_ = false;
-  std::string in_;
-  std::size_t in_used_ = 0;
+  std::unique_ptr<char[]> in_;
+  std::size_t in_size_ = 0, in_begin_ = 0, in_end_ = 0;
   std::deque<Fd> in_fds_;
   std::uint32_t serial_ = 0;
   std::string fail_why_;

@@ -44,7 +44,7 @@ class Log {
   Log() = default;  ///< writes nowhere (tests)
 
   /// log.event("accepted").kv("id", id.text()).kv("size", n);
-  [[nodiscard]] LogLine event(std::string_view name) { return {this, name}; }
+  LogLine event(std::string_view name) { return {this, name}; }
   void replace(Fd fd) { fd_ = std::move(fd); }
   void set_proc(std::string proc) { proc_ = std::move(proc); }
 

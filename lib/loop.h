@@ -37,6 +37,9 @@ class Event {
 
   /// One shot after `delay`; calling again restarts it. `callback` is kept if it is empty on a later call.
   void after(const Loop& loop, std::chrono::milliseconds delay, Callback callback = {});
+  /// Once in this turn of the loop, after the callbacks that are due already; costs no system call. Calling
+  /// again before it ran changes nothing.
+  void soon(const Loop& loop, Callback callback);
   /// Each `period`, until cancelled.
   void every(const Loop& loop, std::chrono::milliseconds period, Callback callback);
   /// Whenever `fd` is readable (level-triggered), until cancelled. `fd` is not owned and must outlive the
