@@ -1,0 +1,149 @@
+// The store of messages and mailboxes, in the language of mail. queue owns it, one thread of it changes it
+// (`apply`), any thread reads; bodies of large messages are files that a third thread checks. A caller never
+// holds the store's memory and never needs two calls to be one: what belongs together is one Change.
+// man/store.5 gives what the LMDB form of it (lmdb_store.h) writes; a distributed engine can be another form.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "lib/fd.h"
+#include "lib/id.h"
+#include "lib/messages.h"
+
+namespace store {
+
+/// Why something was not done. There is no "done" here: that is a Result with a value.
+enum class Status : std::uint8_t {
+  kRefused,      ///< not done, and would not be done if asked again: the request is at fault
+  kUnavailable,  ///< not done; may be done later (no space, read-only disk)
+  kUnknown,      ///< perhaps done: only a new start of the process tells. Nothing may be promised or denied.
+};
+
+struct Failure {
+  Status status = Status::kUnknown;
+  bool no_space = false;  ///< unavailable because disk or map is full, or cannot be written
+  std::string text;       ///< one sentence, no final full stop
+};
+
+template <class T>
+using Result = tl::expected<T, Failure>;
+
+/// What was said beside a message (man/store.5, table envelope).
+struct Envelope {
+  std::string sender;  ///< empty for <>
+  std::uint8_t ret = 0;
+  std::string envid;
+  bool smtputf8 = false;
+  bool body_8bit = false;
+  std::string session;
+  po::messages::NetAddress client;
+  std::uint64_t account = 0;
+  std::uint32_t local_uid = 0xffffffff;
+  auto fields() {
+    return std::tie(sender, ret, envid, smtputf8, body_8bit, session, client, account, local_uid);
+  }
+};
+
+/// One mailbox that a message goes into.
+struct Delivery {
+  std::uint64_t account = 0;
+  std::uint8_t notify = 0;
+  std::string orcpt;
+  std::string prefix;  ///< lines before the body, CRLF ended
+};
+
+/// Keep this message and put it into these mailboxes, all or nothing. Idempotent: an id that is stored
+/// already, with the same size and checksum, is done and changes nothing. An account named twice gets it
+/// once. The value of the result: 1 if it was written, 0 if it was there.
+struct Accept {
+  po::MessageId id;
+  Envelope envelope;
+  std::uint64_t size = 0;
+  std::uint64_t checksum = 0;  ///< lib/checksum.h
+  std::uint64_t arrival_ms = 0;
+  bool in_file = false;  ///< keep_body() was done for this id; `body` is empty
+  std::string body;
+  std::vector<Delivery> deliveries;
+};
+
+/// Take these out of a mailbox. What is not there is no error. The value: how many there were.
+struct Expunge {
+  std::uint64_t account = 0;
+  std::vector<po::MessageId> ids;
+};
+
+/// Work off what was expunged: free what no mailbox names any more. The value: how many references were
+/// lowered; less than `at_most` means that nothing is left.
+struct Release {
+  std::size_t at_most = 128;
+};
+
+using Change = std::variant<Accept, Expunge, Release>;
+
+struct Item {
+  po::MessageId id;
+  std::uint64_t size = 0;  ///< prefix and body
+};
+
+struct Content {
+  std::string prefix;
+  std::string body;  ///< whole, or empty and
+  po::Fd file;       ///< the body's file, read-only
+  std::uint64_t body_size = 0;
+};
+
+struct Usage {
+  std::uint64_t messages = 0;
+  std::uint64_t octets = 0;
+};
+
+struct Totals {
+  std::uint64_t messages = 0;
+  std::uint64_t octets = 0;       ///< of bodies, each counted once
+  std::uint64_t mailboxes = 0;    ///< that hold something
+  std::uint64_t entries = 0;      ///< in all mailboxes
+  std::uint64_t file_octets = 0;  ///< size of the table file
+  po::MessageId oldest;           ///< zero if there is none
+};
+
+/// Every call is a whole: nothing is held between two calls. `apply` is called by one thread; the body
+/// functions by any, but for one id by one at a time; the others by any.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// All changes in one durable transaction, in their order; one result each. A change that is refused or
+  /// finds no space does not harm the others. When this returns, what is done has been synced.
+  [[nodiscard]] virtual std::vector<Result<std::uint64_t>> apply(std::span<const Change> changes) = 0;
+
+  /// At most `limit` messages with ids above `after` (a zero id: from the first), by id.
+  [[nodiscard]] virtual Result<std::vector<Item>> list(std::uint64_t account, const po::MessageId& after,
+                                                       std::size_t limit) const = 0;
+  /// The `limit` youngest, youngest first.
+  [[nodiscard]] virtual Result<std::vector<Item>> newest(std::uint64_t account, std::size_t limit) const = 0;
+  /// Refused: it is not in that mailbox.
+  [[nodiscard]] virtual Result<Content> read(std::uint64_t account, const po::MessageId& id) const = 0;
+  [[nodiscard]] virtual Result<Usage> usage(std::uint64_t account) const = 0;
+  [[nodiscard]] virtual Result<bool> is_stored(const po::MessageId& id) const = 0;
+  [[nodiscard]] virtual Result<Totals> totals() const = 0;
+  /// Octets that the file system still has for this user.
+  [[nodiscard]] virtual Result<std::uint64_t> free_space() const = 0;
+
+  /// A new empty file for the body of a message that is not stored, open for writing.
+  [[nodiscard]] virtual Result<po::Fd> open_body(const po::MessageId& id) = 0;
+  /// The body has been written: compares size and checksum, makes it last. To be followed by an Accept with
+  /// `in_file`, or drop_body. Takes as long as the disk takes.
+  [[nodiscard]] virtual Result<void> keep_body(const po::MessageId& id, std::uint64_t size,
+                                               std::uint64_t checksum) = 0;
+  /// Removes the file of a body that no message will have. Does nothing if a stored message has it.
+  virtual void drop_body(const po::MessageId& id) = 0;
+};
+
+}  // namespace store

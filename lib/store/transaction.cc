@@ -1,0 +1,333 @@
+#include "lib/store/transaction.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/error.h"
+
+namespace store {
+
+using layout::MailboxHead;
+using layout::MessageRecord;
+using po::MessageId;
+
+namespace {
+
+constexpr std::uint64_t kLeastReserve = 128;
+
+int drop_not_found(int rc) {
+  return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+tl::unexpected<Failure> refused(std::string text) {
+  return tl::unexpected<Failure>(Failure{Status::kRefused, false, std::move(text)});
+}
+
+std::size_t pieces(std::uint64_t size) {
+  return static_cast<std::size_t>((size + layout::kPiece - 1) / layout::kPiece);
+}
+
+/// What is wrong with the change itself; empty: nothing.
+std::string_view fault_of(const Accept& a, std::size_t envelope_size) {
+  if (a.id == MessageId{}) return "the message id is zero";
+  if (a.deliveries.empty()) return "the message goes nowhere";
+  if (a.deliveries.size() > 1'000'000) return "the message has too many recipients";
+  if (!a.in_file && a.body.size() != a.size) return "the body has not the size that was announced";
+  if (a.in_file && !a.body.empty()) return "the body is in two places";
+  if (!a.in_file && a.size > po::messages::kSmallBody) return "the body is too large for rows";
+  if (envelope_size > layout::kMaxRow) return "the envelope is too large";
+  for (const Delivery& d : a.deliveries) {
+    if (d.account == 0) return "there is no account 0";
+    if (d.orcpt.size() + d.prefix.size() > layout::kMaxRow - 32) return "a recipient is too long";
+  }
+  return {};
+}
+
+/// By account, the first of each: one message reaches one mailbox at most once, and rows are written in key
+/// order.
+std::vector<const Delivery*> in_key_order(const std::vector<Delivery>& deliveries) {
+  std::vector<const Delivery*> out;
+  out.reserve(deliveries.size());
+  for (const Delivery& d : deliveries) out.push_back(&d);
+  std::ranges::stable_sort(out, {}, &Delivery::account);
+  auto same = std::ranges::unique(out, {}, &Delivery::account);
+  out.erase(same.begin(), same.end());
+  return out;
+}
+
+}  // namespace
+
+// ---- TableCursor
+
+int TableCursor::open(MDB_txn* txn, MDB_dbi table) {
+  int rc = mdb::open_cursor(txn, table, cursor_);
+  if (rc != 0) return rc;
+  std::string_view key, value;
+  rc = mdb::move(cursor_.get(), MDB_LAST, key, value);
+  if (rc == 0) last_ = key;
+  return drop_not_found(rc);
+}
+
+int TableCursor::put(std::string_view key, std::string_view value) {
+  bool append = key > last_;
+  MDB_val k = mdb::val(key), v = mdb::val(value);
+  int rc = mdb_cursor_put(cursor_.get(), &k, &v, append ? MDB_APPEND : 0);
+  if (rc == 0 && append) last_ = key;
+  return rc;
+}
+
+int TableCursor::find(std::string_view key, std::string_view& value) {
+  return mdb::move(cursor_.get(), MDB_SET_KEY, key, value);
+}
+
+int TableCursor::remove(std::string_view key) {
+  std::string_view value;
+  int rc = find(key, value);
+  return rc == 0 ? remove_found() : drop_not_found(rc);
+}
+
+int TableCursor::first(std::string_view& key, std::string_view& value) {
+  return mdb::move(cursor_.get(), MDB_FIRST, key, value);
+}
+
+// ---- Transaction
+
+int Transaction::begin(MDB_env* env, const mdb::Tables& tables) {
+  tables_ = tables;
+  int rc = mdb::begin(env, 0, txn_);
+  if (rc == 0) rc = message_.open(txn_.get(), tables.message);
+  if (rc == 0) rc = body_.open(txn_.get(), tables.body);
+  if (rc == 0) rc = envelope_.open(txn_.get(), tables.envelope);
+  if (rc == 0) rc = mailbox_.open(txn_.get(), tables.mailbox);
+  if (rc == 0) rc = released_.open(txn_.get(), tables.released);
+  std::string_view value;
+  if (rc == 0) rc = mdb::get(txn_.get(), tables.meta, layout::kTotalsKey, value);
+  if (rc == 0 && !po::wire::decode(value, totals_)) rc = MDB_CORRUPTED;
+  if (rc == 0) rc = measure_room(env);
+  return rc;
+}
+
+// Deleting needs pages too (a tree is changed by copying), so a map that messages have filled to the last
+// page could never be emptied again. Messages therefore leave a reserve. Free pages are counted only when the
+// file has grown near the end of the map: each record of LMDB's free list begins with its count. Only a read
+// transaction may look at that list; nobody commits in between. What the last two transactions freed is
+// counted but cannot be used yet: that is why the reserve is never small.
+int Transaction::measure_room(MDB_env* env) {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  int rc = mdb_env_info(env, &info);
+  if (rc == 0) rc = mdb_env_stat(env, &stat);
+  if (rc != 0) return rc;
+  std::uint64_t all = info.me_mapsize / stat.ms_psize;
+  std::uint64_t used = info.me_last_pgno + 1;
+  reserve_ = std::clamp<std::uint64_t>(all / 16, kLeastReserve, 4096);
+  room_ = all > used ? all - used : 0;
+  if (room_ > 4 * reserve_) return 0;
+  mdb::Txn reader;
+  mdb::Cursor cursor;
+  rc = mdb::begin(env, MDB_RDONLY, reader);
+  if (rc == 0) rc = mdb::open_cursor(reader.get(), 0, cursor);
+  std::string_view key, value;
+  while (rc == 0 && (rc = mdb::move(cursor.get(), MDB_NEXT, key, value)) == 0) {
+    std::size_t count = 0;
+    if (value.size() >= sizeof count) std::memcpy(&count, value.data(), sizeof count);
+    room_ += count;
+  }
+  return drop_not_found(rc);
+}
+
+int Transaction::apply(const Change& change, Result<std::uint64_t>& result) {
+  if (const auto* a = std::get_if<Accept>(&change)) return accept(*a, result);
+  if (const auto* e = std::get_if<Expunge>(&change)) return expunge(*e, result);
+  return release(std::get<Release>(change), result);
+}
+
+int Transaction::commit() {
+  if (changed_) {
+    std::string totals = po::wire::encode(totals_);
+    MDB_val k = mdb::val(layout::kTotalsKey), v = mdb::val(totals);
+    int rc = mdb_put(txn_.get(), tables_.meta, &k, &v, 0);
+    if (rc != 0) return rc;
+  }
+  message_ = {}, body_ = {}, envelope_ = {}, mailbox_ = {}, released_ = {};
+  return mdb::commit(txn_);
+}
+
+int Transaction::accept(const Accept& change, Result<std::uint64_t>& result) {
+  std::string envelope = po::wire::encode(change.envelope);
+  if (std::string_view fault = fault_of(change, envelope.size()); !fault.empty()) {
+    result = refused(std::string(fault));
+    return 0;
+  }
+  std::string_view value;
+  int rc = mdb::get(txn_.get(), tables_.message, change.id.bytes(), value);
+  if (rc == 0) {
+    MessageRecord there;
+    if (!po::wire::decode(value, there)) return MDB_CORRUPTED;
+    result = 0;
+    if (there.size != change.size || there.checksum != change.checksum) {
+      result = refused("another message has this id");
+    }
+    return 0;
+  }
+  if (rc != MDB_NOTFOUND) return rc;
+  // An estimate from above: the body, a leaf and a split for each mailbox, the leaves of the other tables.
+  // The paths to the roots are in the reserve.
+  std::uint64_t need = pieces(change.body.size()) + 2 * change.deliveries.size() + 3;
+  if (room_ < reserve_ + need) {
+    result = tl::unexpected(Failure{Status::kUnavailable, true, "the store's map is full"});
+    return 0;
+  }
+  room_ -= need;
+  auto deliveries = in_key_order(change.deliveries);
+  rc = write_message(change, envelope, static_cast<std::uint32_t>(deliveries.size()));
+  for (const Delivery* d : deliveries) {
+    if (rc != 0) break;
+    rc = deliver(*d, change);
+  }
+  result = 1;
+  return rc;
+}
+
+int Transaction::write_message(const Accept& change, const std::string& envelope, std::uint32_t references) {
+  MessageRecord record{change.size, change.checksum, change.arrival_ms, references, change.in_file};
+  int rc = message_.put(change.id.bytes(), po::wire::encode(record));
+  if (rc == 0) rc = envelope_.put(change.id.bytes(), envelope);
+  std::string_view rest = change.body;
+  for (std::uint16_t n = 0; rc == 0 && !rest.empty(); ++n) {
+    std::string_view piece = rest.substr(0, layout::kPiece);
+    rc = body_.put(layout::body_key(change.id, n).view(), piece);
+    rest.remove_prefix(piece.size());
+  }
+  ++totals_.messages;
+  totals_.octets += change.size;
+  changed_ = true;
+  return rc;
+}
+
+int Transaction::get_head(std::uint64_t account, MailboxHead& head) {
+  std::string_view value;
+  int rc = mailbox_.find(layout::mailbox_key(account).view(), value);
+  if (rc == 0 && !po::wire::decode(value, head)) return MDB_CORRUPTED;
+  return rc;
+}
+
+int Transaction::put_head(std::uint64_t account, const MailboxHead& head, bool was_there) {
+  auto key = layout::mailbox_key(account);
+  if (head.messages == 0) {
+    if (was_there) --totals_.mailboxes;
+    return mailbox_.remove(key.view());
+  }
+  if (!was_there) ++totals_.mailboxes;
+  return mailbox_.put(key.view(), po::wire::encode(head));
+}
+
+int Transaction::deliver(const Delivery& delivery, const Accept& change) {
+  MailboxHead head;
+  int rc = get_head(delivery.account, head);
+  bool was_there = rc == 0;
+  if (rc != 0 && rc != MDB_NOTFOUND) return rc;
+  layout::MailboxRow row{delivery.prefix.size() + change.size, delivery.notify, delivery.orcpt,
+                         delivery.prefix};
+  ++head.messages;
+  head.octets += row.size;
+  ++totals_.entries;
+  rc = put_head(delivery.account, head, was_there);
+  if (rc != 0) return rc;
+  return mailbox_.put(layout::mailbox_key(delivery.account, change.id).view(), po::wire::encode(row));
+}
+
+int Transaction::expunge(const Expunge& change, Result<std::uint64_t>& result) {
+  std::vector<MessageId> ids = change.ids, gone;
+  std::ranges::sort(ids);
+  auto same = std::ranges::unique(ids);
+  ids.erase(same.begin(), same.end());
+  int rc = take_out(change.account, ids, gone);
+  if (rc == 0) rc = note_released(gone);
+  result = gone.size();
+  return rc;
+}
+
+int Transaction::take_out(std::uint64_t account, const std::vector<MessageId>& ids,
+                          std::vector<MessageId>& gone) {
+  MailboxHead head;
+  int rc = get_head(account, head);
+  if (rc != 0) return drop_not_found(rc);
+  for (const MessageId& id : ids) {
+    if (id == MessageId{}) continue;  // that is the head row
+    std::string_view value;
+    rc = mailbox_.find(layout::mailbox_key(account, id).view(), value);
+    if (rc == MDB_NOTFOUND) continue;
+    layout::MailboxRow row;
+    if (rc == 0 && !po::wire::decode(value, row)) rc = MDB_CORRUPTED;
+    if (rc == 0 && (head.messages == 0 || head.octets < row.size)) rc = MDB_CORRUPTED;
+    if (rc == 0) {
+      --head.messages;
+      head.octets -= row.size;
+      rc = mailbox_.remove_found();
+    }
+    if (rc != 0) return rc;
+    gone.push_back(id);
+  }
+  if (gone.empty()) return 0;
+  totals_.entries -= gone.size();
+  changed_ = true;
+  return put_head(account, head, true);
+}
+
+int Transaction::note_released(const std::vector<MessageId>& ids) {
+  std::uint64_t n = released_.last().empty() ? 0 : layout::read_big_endian(released_.last()) + 1;
+  for (std::size_t at = 0; at < ids.size(); at += layout::kReleasedIds) {
+    std::string row;
+    for (std::size_t i = at; i < std::min(ids.size(), at + layout::kReleasedIds); ++i) row += ids[i].bytes();
+    int rc = released_.put(layout::released_key(n++).view(), row);
+    if (rc != 0) return rc;
+  }
+  return 0;
+}
+
+int Transaction::release(const Release& change, Result<std::uint64_t>& result) {
+  std::uint64_t done = 0;
+  while (done < change.at_most) {
+    std::string_view key, value;
+    int rc = released_.first(key, value);
+    if (rc == MDB_NOTFOUND) break;
+    if (rc == 0 && value.size() % 12 != 0) rc = MDB_CORRUPTED;
+    if (rc != 0) return rc;
+    std::string ids(value);  // the rows below move pages about
+    rc = released_.remove_found();
+    for (std::size_t at = 0; rc == 0 && at < ids.size(); at += 12) {
+      rc = lower(layout::id_of(std::string_view(ids).substr(at, 12)));
+      ++done;
+    }
+    if (rc != 0) return rc;
+    changed_ = true;
+  }
+  result = done;
+  return 0;
+}
+
+int Transaction::lower(const MessageId& id) {
+  std::string_view value;
+  int rc = message_.find(id.bytes(), value);
+  MessageRecord record;
+  if (rc == 0 && (!po::wire::decode(value, record) || record.references == 0)) rc = MDB_CORRUPTED;
+  if (rc != 0) return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+  if (--record.references > 0) return message_.put(id.bytes(), po::wire::encode(record));
+  return drop(id, record);
+}
+
+int Transaction::drop(const MessageId& id, const MessageRecord& record) {
+  int rc = message_.remove_found();
+  if (rc == 0) rc = envelope_.remove(id.bytes());
+  std::size_t rows = record.in_file ? 0 : pieces(record.size);
+  for (std::size_t n = 0; rc == 0 && n < rows; ++n) {
+    rc = body_.remove(layout::body_key(id, static_cast<std::uint16_t>(n)).view());
+  }
+  if (record.in_file) dropped_files_.push_back(id);
+  --totals_.messages;
+  totals_.octets -= record.size;
+  return rc;
+}
+
+}  // namespace store

@@ -1,0 +1,70 @@
+// One write transaction of LMDB: changes of mail as changes of rows (man/store.5). Knows the tables, not what
+// is done about errors: every function gives LMDB's integer, and after one that is not 0 the transaction can
+// only be dropped. A change that is refused has changed nothing. Caller: LmdbStore, on the writer thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/store/layout.h"
+#include "lib/store/mdb.h"
+#include "lib/store/store.h"
+
+namespace store {
+
+/// A cursor that knows the table's last key, so that rows which come in order are appended: LMDB then fills
+/// pages instead of splitting them in the middle.
+class TableCursor {
+ public:
+  int open(MDB_txn* txn, MDB_dbi table);
+  int put(std::string_view key, std::string_view value);
+  /// MDB_NOTFOUND if it is not there.
+  int find(std::string_view key, std::string_view& value);
+  /// Removes the row that find() found.
+  int remove_found() { return mdb_cursor_del(cursor_.get(), 0); }
+  /// MDB_NOTFOUND is no error: the row is not there afterwards.
+  int remove(std::string_view key);
+  int first(std::string_view& key, std::string_view& value);
+  [[nodiscard]] const std::string& last() const { return last_; }
+
+ private:
+  mdb::Cursor cursor_;
+  std::string last_;  ///< empty: the table was; never smaller than the last key
+};
+
+class Transaction {
+ public:
+  int begin(MDB_env* env, const mdb::Tables& tables);
+  /// `result` is set if 0 is returned.
+  int apply(const Change& change, Result<std::uint64_t>& result);
+  int commit();
+  /// After the commit these files have no record any more.
+  [[nodiscard]] const std::vector<po::MessageId>& dropped_files() const { return dropped_files_; }
+
+ private:
+  int accept(const Accept& change, Result<std::uint64_t>& result);
+  int expunge(const Expunge& change, Result<std::uint64_t>& result);
+  int release(const Release& change, Result<std::uint64_t>& result);
+  int write_message(const Accept& change, const std::string& envelope, std::uint32_t references);
+  int deliver(const Delivery& delivery, const Accept& change);
+  int put_head(std::uint64_t account, const layout::MailboxHead& head, bool was_there);
+  int get_head(std::uint64_t account, layout::MailboxHead& head);
+  int take_out(std::uint64_t account, const std::vector<po::MessageId>& ids,
+               std::vector<po::MessageId>& gone);
+  int note_released(const std::vector<po::MessageId>& ids);
+  int lower(const po::MessageId& id);
+  int drop(const po::MessageId& id, const layout::MessageRecord& record);
+  int measure_room(MDB_env* env);
+
+  // The cursors go before the transaction does: LMDB wants it so in write transactions.
+  mdb::Txn txn_;
+  mdb::Tables tables_;
+  TableCursor message_, body_, envelope_, mailbox_, released_;
+  layout::TotalsRecord totals_;
+  bool changed_ = false;
+  std::uint64_t room_ = 0, reserve_ = 0;  ///< pages
+  std::vector<po::MessageId> dropped_files_;
+};
+
+}  // namespace store
