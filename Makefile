@@ -40,8 +40,8 @@ all: programs
 
 # ---- libraries: name = sources -----------------------------------------------------------------------------------
 CORE      := error id log net_address loop channel module notice checksum ticket sandbox
-NET       := stream tls listener dns
-MAIL      := address access line_buffer header text dot_decoder dot_encoder
+NET       := stream tls listener dns dns_exchange dns_packet dns_hosts dns_cache
+MAIL      := address address_list access line_buffer header text dot_decoder dot_encoder
 core_SRC      := $(CORE:%=lib/%.cc)
 net_SRC       := $(NET:%=lib/%.cc)
 mail_SRC      := $(MAIL:%=lib/%.cc)
@@ -53,7 +53,7 @@ LIBS := core net mail config store directory form
 
 core_LD      := -levent -lseccomp -lcrypto -lfmt
 net_LD       := -levent -lssl -lcrypto -ludns -lfmt
-mail_LD      := -lidn2 -lfmt
+mail_LD      := -lidn2 -lunistring -lfmt
 config_LD    := -lfmt
 store_LD     := -llmdb -lfmt
 directory_LD := -llmdb -lfmt
