@@ -44,7 +44,6 @@ class LineReader {
   void set_limit(std::size_t limit) { limit_ = limit; }
 
  private:
-  Result finish(std::size_t consumed, bool bare_lf, std::string_view whole);
   void scan(std::string_view piece);
   void keep(std::string_view piece);
   void fault(Status status);
