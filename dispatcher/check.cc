@@ -1,0 +1,196 @@
+#include "dispatcher/check.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "dispatcher/certificates.h"
+#include "dispatcher/layout.h"
+#include "dispatcher/run_state.h"
+#include "dispatcher/services.h"
+#include "lib/tls.h"
+
+namespace dispatcher {
+
+using po::config::Config;
+
+static constexpr int kDaysToWarn = 21;
+static constexpr std::uint64_t kLittleSpace = 256ULL << 20;
+
+class Findings {
+ public:
+  void good(const std::string& text) { fmt::print("ok     {}\n", text); }
+  void warn(const std::string& text) { fmt::print("note   {}\n", text); }
+  void bad(const std::string& text) {
+    fmt::print("WRONG  {}\n", text);
+    ++wrong_;
+  }
+  void result(const std::string& what, const std::string& problem) {
+    if (problem.empty())
+      good(what);
+    else
+      bad(problem);
+  }
+  [[nodiscard]] int wrong() const { return wrong_; }
+
+ private:
+  int wrong_ = 0;
+};
+
+static bool check_identity(const Config& config, Findings& f, Identity& who) {
+  if (geteuid() != 0) {
+    who = own_identity();
+    passwd* pw = getpwnam(config.user.c_str());
+    if (pw != nullptr && pw->pw_uid != who.uid)
+      f.warn("checked as " + who.user + ", for a private instance; as root more can be seen");
+    return true;
+  }
+  auto found = find_identity(config.user, config.group);
+  if (!found) {
+    f.bad(found.error().text);
+    return false;
+  }
+  who = *found;
+  ::group* gr = getgrgid(who.gid);
+  if (gr != nullptr && gr->gr_mem != nullptr && gr->gr_mem[0] != nullptr) {
+    f.bad(fmt::format(
+        "group {} has members ({}, ...): they could read what is the suite's alone; gpasswd -d {} {}",
+        who.group, gr->gr_mem[0], gr->gr_mem[0], who.group));
+  } else {
+    f.good(fmt::format("user {} and group {} exist", who.user, who.group));
+  }
+  if (who.group == "mail")
+    f.bad("group mail belongs to other software as well; make a group of the suite's own");
+  return true;
+}
+
+static void check_programs(const Config& config, Findings& f) {
+  bool root = geteuid() == 0;
+  std::string problem;
+  for (const char* name : {"post.office", "accounts", "queue", "smtpd", "pop3d"}) {
+    std::string path = config.program(name);
+    struct stat st {};
+    if (stat(path.c_str(), &st) != 0) {
+      f.bad(fmt::format("{}: {}; install the programs there, or set program-directory", path,
+                        std::strerror(errno)));
+      continue;
+    }
+    if (!root) continue;
+    bool client =
+        std::string_view(name) == "post.office";  // everybody may read the command; it holds nothing
+    bool mode_ok = (st.st_mode & 07777) == 0711 || (client && (st.st_mode & 07777) == 0755);
+    if (st.st_uid != 0) f.bad(fmt::format("{} belongs to uid {}; chown root:root {}", path, st.st_uid, path));
+    if (!mode_ok) f.bad(fmt::format("{} has mode {:04o}; chmod 0711 {}", path, st.st_mode & 07777, path));
+    if (st.st_uid == 0 && mode_ok) f.good(path);
+  }
+  struct stat st {};
+  if (root && stat(config.program_directory.c_str(), &st) == 0 &&
+      (st.st_uid != 0 || (st.st_mode & 022) != 0)) {
+    f.bad(fmt::format("{} can be changed by others than root; chown root {} && chmod go-w {}",
+                      config.program_directory, config.program_directory, config.program_directory));
+  }
+}
+
+static void check_certificates(const Config& config, Findings& f, const Identity& who) {
+  for (const auto& files : certificate_files(config)) {
+    if (config.certificates.empty() && access(files.chain.c_str(), F_OK) != 0 && errno == ENOENT) {
+      f.good("no certificate yet: start makes a self-signed one");
+      continue;
+    }
+    auto certificate = read_certificate(files);
+    if (!certificate) {
+      f.bad(certificate.error().text);
+      continue;
+    }
+    auto days = po::certificate_days_left(certificate->chain);
+    if (!days)
+      f.bad(fmt::format("{}: {}", files.chain, days.error().text));
+    else if (*days < 0)
+      f.bad(fmt::format("{} has ended; put a new one there and say post.office reload", files.chain));
+    else if (*days < kDaysToWarn)
+      f.bad(fmt::format("{} ends in {} days; put a new one there and say post.office reload", files.chain,
+                        *days));
+    else
+      f.good(fmt::format("{} fits its key, {} days left", files.chain, *days));
+    struct stat st {};
+    if (stat(files.key.c_str(), &st) != 0) continue;
+    if ((st.st_mode & 0077 & ~S_IRGRP) != 0)
+      f.bad(fmt::format("{} has mode {:04o}; chmod 0640 {}", files.key, st.st_mode & 07777, files.key));
+    bool group_reads = st.st_gid == who.gid && (st.st_mode & S_IRGRP) != 0;
+    if (!group_reads && st.st_uid != who.uid) {
+      f.warn(
+          fmt::format("{} cannot be read by group {}: reload will not see a new key, only restart; chgrp {} "
+                      "and chmod 0640 it",
+                      files.key, who.group, who.group));
+    }
+  }
+}
+
+static void check_ports(const Config& config, Findings& f, bool running) {
+  if (running) return f.good("the ports are the running system's");
+  for (const auto& service : config.services) {
+    if (service.off) continue;
+    for (const auto& endpoint : service.listen) {
+      if (endpoint.address.family == 0) continue;
+      Config one = config;
+      one.services = {service};
+      one.services[0].listen = {endpoint};
+      auto bound = bind_network_ports(one, {}, 0);
+      if (bound)
+        f.good(fmt::format("{} is free for service {}", endpoint.text(), service.name));
+      else
+        f.bad(bound.error().text);
+    }
+  }
+}
+
+static void check_space(const std::string& directory, Findings& f) {
+  struct statvfs v {};
+  if (statvfs(directory.c_str(), &v) != 0) return;  // not made yet
+  std::uint64_t octets = static_cast<std::uint64_t>(v.f_bavail) * v.f_frsize;
+  std::string text = fmt::format("{}: {} MiB free", directory, octets >> 20);
+  if (octets < kLittleSpace)
+    f.bad(text + "; make room, or mail will be refused with 452");
+  else
+    f.good(text);
+  if ((v.f_flag & ST_RDONLY) != 0) f.bad(directory + " is on a file system that is mounted read-only");
+}
+
+int run_check(const po::config::Parsed& parsed) {
+  Findings f;
+  for (const std::string& problem : parsed.problems) f.bad(problem);
+  if (!parsed.problems.empty()) return 1;
+  const Config& config = parsed.config;
+  f.good(config.file);
+  if (po::config::is_qualified_name(config.hostname))
+    f.good("host name " + config.hostname);
+  else
+    f.bad(fmt::format("host name '{}' is not fully qualified; set hostname in {}", config.hostname,
+                      config.file));
+  Identity who;
+  bool known = check_identity(config, f, who);
+  bool running = lock_holder(config.run_path("pid")).has_value();
+  if (known) {
+    for (const Directory& d : layout(config)) f.result(d.path, examine_directory(d, who, geteuid() != 0));
+    check_certificates(config, f, who);
+  }
+  check_programs(config, f);
+  check_ports(config, f, running);
+  for (const std::string& d : {config.spool_directory, config.mailbox_directory, config.log_directory})
+    check_space(d, f);
+  if (config.resolvers.empty()) f.warn("no resolver: names of clients are looked up in /etc/hosts only");
+  fmt::print("{}\n", f.wrong() == 0
+                         ? "Nothing is wrong."
+                         : fmt::format("{} thing{} wrong.", f.wrong(), f.wrong() == 1 ? " is" : "s are"));
+  return f.wrong() == 0 ? 0 : 1;
+}
+
+}  // namespace dispatcher

@@ -1,0 +1,134 @@
+// The program `post.office`: the dispatcher (start) and the command that talks to a running one (everything
+// else).
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "dispatcher/check.h"
+#include "dispatcher/client.h"
+#include "dispatcher/run_state.h"
+#include "dispatcher/start.h"
+#include "dispatcher/stopped.h"
+#include "dispatcher/version.h"
+
+namespace dispatcher {
+namespace {
+
+constexpr const char* kHelp =
+    "post.office [-c FILE] [--password-file FILE] COMMAND\n"
+    "\n"
+    "  start [--foreground]     start the system, return when it is ready\n"
+    "  stop, shutdown           let sessions end (10 s at most), then stop\n"
+    "  restart                  stop and start\n"
+    "  reload                   new certificates, log files, numbers of processes\n"
+    "  status [--json]          every process: pid, up time, restarts, sessions, rate\n"
+    "  check                    configuration, owners, modes, ports, certificates, space\n"
+    "  account list|show|add|set|passwd|lock|unlock|remove\n"
+    "  form show|set            System Configuration, System Security, Mail Routing\n"
+    "  queue status             what the store holds\n"
+    "  mailbox ADDRESS          what a mailbox holds\n"
+    "  version, help\n"
+    "\n"
+    "The configuration is /etc/post.office.conf if -c does not name another. See post.office(8).\n";
+
+struct Options {
+  std::string file = po::config::kDefaultFile;
+  CommandLine command;
+};
+
+int usage(const char* why) {
+  fmt::print(stderr, "post.office: {}\n\n{}", why, kHelp);
+  return kExitUsage;
+}
+
+/// Options stand before the command; what follows it is the command's own. False: one of them is wrong.
+bool parse_options(int argc, char** argv, Options& out) {
+  int i = 1;
+  for (; i < argc && argv[i][0] == '-'; ++i) {
+    std::string_view word = argv[i];
+    if (word == "--") break;
+    if (word == "--help" || word == "-h") {
+      out.command.words = {"help"};
+      return true;
+    }
+    std::string* where = word == "-c" || word == "--config" ? &out.file
+                         : word == "--password-file"        ? &out.command.password_file
+                                                            : nullptr;
+    if (where == nullptr || i + 1 >= argc) return false;
+    *where = argv[++i];
+  }
+  for (; i < argc; ++i) out.command.words.emplace_back(argv[i]);
+  return true;
+}
+
+/// As an absolute path: the dispatcher reads it again at reload, from another working directory.
+std::string absolute(const std::string& path) {
+  char* real = realpath(path.c_str(), nullptr);
+  std::string out = real != nullptr ? real : path;
+  std::free(real);
+  return out;
+}
+
+int run_restart(const po::config::Config& config, const CommandLine& command) {
+  bool may_bind = geteuid() == 0;
+  auto holder = lock_holder(config.run_path("pid"));
+  if (!holder) return run_start(config, false);
+  if (may_bind || access(config.run_path("pid").c_str(), W_OK) == 0) {
+    if (int status = run_stop(config, command); status != 0) return status;
+    return run_start(config, false);
+  }
+  auto socket = connect_to_system(config);
+  if (!socket) {
+    fmt::print(stderr, "post.office: the system does not answer\n");
+    return kExitTemporary;
+  }
+  return run_on_system(std::move(*socket), command);  // the modules anew; the ports stay
+}
+
+int run_elsewhere(const po::config::Config& config, const CommandLine& command) {
+  const std::string& verb = command.words[0];
+  if (auto socket = connect_to_system(config)) return run_on_system(std::move(*socket), command);
+  if (auto holder = lock_holder(config.run_path("pid"))) {
+    fmt::print(stderr, "post.office: process {} runs, but its command socket does not answer\n", *holder);
+    return kExitTemporary;
+  }
+  if (verb == "account" || verb == "form") return run_on_stopped_system(config, command);
+  fmt::print(stderr, "post.office: not running\n");
+  return 1;
+}
+
+int run(int argc, char** argv) {
+  Options options;
+  if (!parse_options(argc, argv, options)) return usage("unknown option, or an option without its word");
+  std::vector<std::string>& words = options.command.words;
+  if (words.empty()) return usage("what is to be done?");
+  if (words[0] == "help") return std::fputs(kHelp, stdout) < 0 ? 1 : 0;
+  if (words[0] == "version") {
+    fmt::print("Post.Office {}\n", kVersion);
+    return 0;
+  }
+  po::config::Parsed parsed = po::config::read(absolute(options.file));
+  if (words[0] == "check") return run_check(parsed);
+  for (const std::string& problem : parsed.problems) fmt::print(stderr, "{}\n", problem);
+  if (!parsed.problems.empty()) return 1;
+  const po::config::Config& config = parsed.config;
+  if (words[0] == "start") {
+    bool foreground = words.size() == 2 && words[1] == "--foreground";
+    if (words.size() > 1 && !foreground) return usage("start takes --foreground and nothing else");
+    return run_start(config, foreground);
+  }
+  if (words[0] == "stop" || words[0] == "shutdown") return run_stop(config, options.command);
+  if (words[0] == "restart") return run_restart(config, options.command);
+  return run_elsewhere(config, options.command);
+}
+
+}  // namespace
+}  // namespace dispatcher
+
+int main(int argc, char** argv) {
+  return dispatcher::run(argc, argv);
+}

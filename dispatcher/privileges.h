@@ -1,0 +1,27 @@
+// Giving up root for good. Called once by the dispatcher, after the ports are bound and before anything else
+// runs, and by `post.office account ...` on a stopped system.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "lib/error.h"
+
+namespace dispatcher {
+
+struct Identity {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::string user, group;
+};
+
+/// The numbers of a user and group, or what to do if there is none. uid 0 and gid 0 are refused.
+[[nodiscard]] po::Result<Identity> find_identity(const std::string& user, const std::string& group);
+/// Who runs this program now (a private instance).
+[[nodiscard]] Identity own_identity();
+/// Becomes `who` in all of real, effective and saved ids, without supplementary groups and capabilities, and
+/// proves it by trying to go back. A failure leaves the process in between: exit.
+[[nodiscard]] po::Result<void> become(const Identity& who);
+
+}  // namespace dispatcher

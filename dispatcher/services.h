@@ -1,0 +1,57 @@
+// The service table at work: which processes it means, and the listening sockets. Network sockets are bound
+// as root (or taken over from systemd), Unix sockets after the drop, so that root never works in a directory
+// of the suite's user.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/config.h"
+#include "lib/error.h"
+#include "lib/fd.h"
+#include "lib/messages.h"
+
+namespace dispatcher {
+
+/// One process that is to run.
+struct ChildSpec {
+  po::messages::Role role = po::messages::Role::kDispatcher;
+  std::string program;  ///< executable in the program directory
+  std::string name;     ///< "accounts", "smtpd.2"
+};
+
+/// In the order of start: accounts, queue, then the servers.
+[[nodiscard]] std::vector<ChildSpec> wanted_children(const po::config::Config& config);
+/// What the Guide calls it: "SMTP-Accept".
+[[nodiscard]] const char* module_name(po::messages::Role role);
+
+/// A listening socket with the service that it is for.
+struct Port {
+  po::config::Service service;  ///< its line; `listen` holds this endpoint alone
+  po::Fd socket;
+  [[nodiscard]] const po::config::Endpoint& endpoint() const { return service.listen.front(); }
+};
+
+/// Sockets that a supervisor such as systemd hands over (sd_listen_fds(3)).
+struct InheritedSocket {
+  po::Fd socket;
+  std::string name;
+  po::config::Endpoint endpoint;
+};
+[[nodiscard]] std::vector<InheritedSocket> take_inherited_sockets();
+
+struct Ports {
+  std::vector<Port> ports;
+  std::vector<std::string> warnings;
+};
+/// All TCP endpoints of services that are on. `wait`: seconds to wait for addresses that a dying predecessor
+/// holds.
+[[nodiscard]] po::Result<Ports> bind_network_ports(const po::config::Config& config,
+                                                   std::vector<InheritedSocket> inherited, int wait);
+/// Adds the Unix sockets.
+[[nodiscard]] po::Result<void> bind_unix_ports(const po::config::Config& config, Ports& ports, int wait);
+
+/// Descriptors that a process of this program may need.
+[[nodiscard]] std::uint64_t descriptor_limit(const po::config::Config& config, const std::string& program);
+
+}  // namespace dispatcher

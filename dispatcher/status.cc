@@ -1,0 +1,54 @@
+#include "dispatcher/status.h"
+
+#include <fmt/format.h>
+
+namespace dispatcher {
+
+std::string duration_text(std::int64_t s) {
+  std::string clock = fmt::format("{:02}:{:02}:{:02}", s / 3600 % 24, s / 60 % 60, s % 60);
+  return s >= 86400 ? fmt::format("{} d {}", s / 86400, clock) : clock;
+}
+
+std::string status_text(const StatusHead& head, const std::vector<StatusRow>& rows) {
+  std::string out = fmt::format("Post.Office {} on {}, {}; certificate: {}\n\n", head.version, head.hostname,
+                                head.config_file, head.certificate);
+  constexpr auto kLine = "{:<11} {:<16} {:<9} {:>8} {:>13} {:>8} {:>8} {:>10} {:>8} {:>8} {:>7}\n";
+  out += fmt::format(kLine, "PROCESS", "MODULE", "STATE", "PID", "UP", "RESTARTS", "SESSIONS", "SERVED",
+                     "REFUSED", "RATE/S", "ALIVE");
+  for (const StatusRow& r : rows) {
+    out += fmt::format(kLine, r.name, r.module, r.state, r.pid != 0 ? std::to_string(r.pid) : "-",
+                       duration_text(r.uptime), r.restarts, r.sessions, r.served, r.refused,
+                       fmt::format("{:.1f}", r.rate),
+                       r.last_alive < 0 ? "-" : fmt::format("{} s", r.last_alive));
+  }
+  return out;
+}
+
+static std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+std::string status_json(const StatusHead& head, const std::vector<StatusRow>& rows) {
+  std::string out =
+      fmt::format("{{\"hostname\":{},\"version\":{},\"config\":{},\"processes\":[",
+                  json_string(head.hostname), json_string(head.version), json_string(head.config_file));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const StatusRow& r = rows[i];
+    out += fmt::format(
+        "{}{{\"name\":{},\"module\":{},\"state\":{},\"pid\":{},\"uptime\":{},\"restarts\":{},\"sessions\":{},"
+        "\"served\":{},\"refused\":{},\"rate\":{:.2f},\"last_alive\":{}}}",
+        i == 0 ? "" : ",", json_string(r.name), json_string(r.module), json_string(r.state), r.pid, r.uptime,
+        r.restarts, r.sessions, r.served, r.refused, r.rate, r.last_alive);
+  }
+  return out + "]}\n";
+}
+
+}  // namespace dispatcher

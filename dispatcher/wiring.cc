@@ -1,0 +1,80 @@
+#include "dispatcher/wiring.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace dispatcher {
+
+using po::Channel;
+using po::Fd;
+using po::Result;
+using po::messages::Role;
+
+po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& child,
+                                   const WelcomeParts& parts) {
+  po::messages::Welcome w;
+  w.name = child.name;
+  w.incarnation = parts.incarnation;
+  w.notice_key = parts.notice_key;
+  w.notice_port = parts.notice_port;
+  // accounts seals tickets, queue opens them. A server with this key could open every mailbox.
+  if (child.role == Role::kAccounts || child.role == Role::kQueue) w.ticket_key = parts.ticket_key;
+  w.hostname = instance.config.hostname;
+  w.directory_path = instance.config.spool_directory + "/directory";
+  if (child.role == Role::kAccounts) w.store_path = instance.config.spool_directory;
+  if (child.role == Role::kQueue) w.store_path = instance.config.mailbox_directory;
+  w.private_instance = instance.private_instance;
+  w.admin_gid = instance.admin_gid;
+  if (child.role == Role::kSmtpd || child.role == Role::kPop3d) w.resolvers = instance.config.resolvers;
+  return w;
+}
+
+void send_ports(Channel& control, const Instance& instance, const std::string& program) {
+  for (const Port& port : instance.ports.ports) {
+    if (port.service.program != program) continue;
+    po::messages::Listen listen;
+    listen.protocol = port.service.protocol;
+    listen.implicit_tls = port.service.implicit_tls;
+    listen.max_sessions = port.service.sessions != 0 ? port.service.sessions : po::config::kDefaultSessions;
+    listen.service = port.service.name;
+    Fd copy(fcntl(port.socket.get(), F_DUPFD_CLOEXEC, 3));
+    if (!copy) po::panic("no descriptor left for a listening socket");
+    control.send(0, listen, std::move(copy));
+  }
+}
+
+static bool is_server(Role r) {
+  return r == Role::kSmtpd || r == Role::kPop3d;
+}
+static bool is_owner(Role r) {
+  return r == Role::kAccounts || r == Role::kQueue;
+}
+
+bool are_peers(Role a, Role b) {
+  return (is_server(a) && is_owner(b)) || (is_owner(a) && is_server(b));
+}
+
+Result<void> connect_peers(Channel& a, const ChildSpec& a_spec, Channel& b, const ChildSpec& b_spec) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return po::temporary("socketpair", errno);
+  Fd one(ends[0]), other(ends[1]);
+  a.send(0, po::messages::Peer{b_spec.role, b_spec.name}, std::move(one));
+  b.send(0, po::messages::Peer{a_spec.role, a_spec.name}, std::move(other));
+  return {};
+}
+
+bool wants_certificates(Role role) {
+  return is_server(role);
+}
+
+po::messages::Key random_key() {
+  po::messages::Key key{};
+  if (getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) po::panic("getrandom failed");
+  return key;
+}
+
+}  // namespace dispatcher

@@ -1,0 +1,47 @@
+// What a new process is told over its control socket, and the ends of pipes that connect it with its peers.
+// The dispatcher keeps no end that it handed out, or end-of-file would never come.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "dispatcher/privileges.h"
+#include "dispatcher/services.h"
+#include "lib/channel.h"
+#include "lib/config.h"
+#include "lib/messages.h"
+
+namespace dispatcher {
+
+/// Everything that start has prepared and that does not change while the dispatcher runs, but by reload.
+struct Instance {
+  po::config::Config config;
+  Identity who;
+  bool private_instance = false;
+  std::uint32_t admin_gid = 0xffffffff;
+  Ports ports;
+  std::vector<po::messages::Certificate> certificates;
+};
+
+/// The parts of Welcome that differ from process to process.
+struct WelcomeParts {
+  std::uint32_t incarnation = 0;
+  po::messages::Key notice_key{};
+  std::uint16_t notice_port = 0;
+  po::messages::Key ticket_key{};  ///< of this start; passed on only to those who may have it
+};
+
+[[nodiscard]] po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& child,
+                                                 const WelcomeParts& parts);
+/// Copies of the listening sockets of its program.
+void send_ports(po::Channel& control, const Instance& instance, const std::string& program);
+/// Whether these two talk.
+[[nodiscard]] bool are_peers(po::messages::Role a, po::messages::Role b);
+/// Makes a socket pair and sends an end to each.
+[[nodiscard]] po::Result<void> connect_peers(po::Channel& a, const ChildSpec& a_spec, po::Channel& b,
+                                             const ChildSpec& b_spec);
+[[nodiscard]] bool wants_certificates(po::messages::Role role);
+/// 32 octets of the kernel's random numbers.
+[[nodiscard]] po::messages::Key random_key();
+
+}  // namespace dispatcher

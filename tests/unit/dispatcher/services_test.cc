@@ -1,0 +1,118 @@
+#include "dispatcher/services.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <string>
+
+using namespace dispatcher;
+
+namespace {
+
+struct TemporaryDirectory {
+  std::string path;
+  TemporaryDirectory() {
+    char name[] = "/tmp/services_test.XXXXXX";
+    path = mkdtemp(name);
+  }
+  ~TemporaryDirectory() {
+    unlink((path + "/s").c_str());
+    rmdir(path.c_str());
+  }
+};
+
+/// A port of 127.0.0.1 that is free just now.
+std::uint16_t free_port() {
+  po::Fd fd(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof in;
+  REQUIRE(bind(fd.get(), reinterpret_cast<sockaddr*>(&in), length) == 0);
+  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&in), &length);
+  return ntohs(in.sin_port);
+}
+
+po::config::Config config_of(const std::string& text) {
+  auto parsed = po::config::parse(text, "f");
+  REQUIRE(parsed.problems.empty());
+  return parsed.config;
+}
+
+}  // namespace
+
+TEST_CASE("the processes of a service table") {
+  auto children =
+      wanted_children(config_of("service a smtp 0.0.0.0:25 smtpd processes=3\nservice b pop3 0.0.0.0:110 "
+                                "pop3d\nservice c command run/c accounts\n"));
+  std::string names;
+  for (const auto& c : children) names += c.name + " ";
+  CHECK(names == "accounts queue smtpd.1 smtpd.2 smtpd.3 pop3d.1 ");
+  CHECK(wanted_children(config_of("service a smtp 0.0.0.0:25 smtpd off\n")).size() == 2);
+}
+
+TEST_CASE("binding: done, taken, and off") {
+  std::string port = std::to_string(free_port());
+  auto config =
+      config_of("service a smtp 127.0.0.1:" + port + " smtpd\nservice b smtp 127.0.0.1:1 smtpd off\n");
+  auto first = bind_network_ports(config, {}, 0);
+  REQUIRE(first.has_value());
+  CHECK(first->ports.size() == 1);
+  CHECK(first->ports[0].service.name == "a");
+  auto second = bind_network_ports(config, {}, 0);
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().text.find("service a, f:1") != std::string::npos);
+  CHECK(second.error().text.find("another program has it") != std::string::npos);
+}
+
+TEST_CASE("a socket that was handed over is taken by address or by name") {
+  std::string port = std::to_string(free_port());
+  auto config = config_of("service a smtp 127.0.0.1:" + port + " smtpd\n");
+  auto bound = bind_network_ports(config, {}, 0);
+  REQUIRE(bound.has_value());
+  int fd = bound->ports[0].socket.get();
+  std::vector<InheritedSocket> inherited;
+  inherited.push_back({std::move(bound->ports[0].socket), "whatever", bound->ports[0].endpoint()});
+  auto adopted = bind_network_ports(config, std::move(inherited), 0);
+  REQUIRE(adopted.has_value());
+  REQUIRE(adopted->ports.size() == 1);
+  CHECK(adopted->ports[0].socket.get() == fd);
+
+  std::vector<InheritedSocket> named;
+  named.push_back({std::move(adopted->ports[0].socket), "a", {}});
+  auto by_name = bind_network_ports(config, std::move(named), 0);
+  REQUIRE(by_name.has_value());
+  CHECK(by_name->ports[0].socket.get() == fd);
+  CHECK(by_name->warnings.empty());
+}
+
+TEST_CASE("Unix sockets: open to all, a stale one is replaced, a live one is not") {
+  TemporaryDirectory dir;
+  auto config = config_of("spool-directory " + dir.path + "\nservice c command s accounts\n");
+  std::string path = dir.path + "/s";
+  Ports first;
+  REQUIRE(bind_unix_ports(config, first, 0).has_value());
+  struct stat st {};
+  REQUIRE(stat(path.c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0666);
+  Ports second;
+  CHECK_FALSE(bind_unix_ports(config, second, 0).has_value());
+  first.ports.clear();  // closed, but its name stays
+  REQUIRE(bind_unix_ports(config, second, 0).has_value());
+  CHECK(second.ports.size() == 1);
+}
+
+TEST_CASE("something else in the place of a socket is left alone") {
+  TemporaryDirectory dir;
+  auto config = config_of("spool-directory " + dir.path + "\nservice c command s accounts\n");
+  po::Fd file(creat((dir.path + "/s").c_str(), 0600));
+  Ports ports;
+  CHECK_FALSE(bind_unix_ports(config, ports, 0).has_value());
+  CHECK(access((dir.path + "/s").c_str(), F_OK) == 0);
+}
