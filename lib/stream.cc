@@ -47,6 +47,7 @@ struct Stream::Impl {
   void on_readable();
   void read_input();
   void give_input(std::string_view fresh);
+  void on_soon_input();
   void drop_buffered_input();
   Io read_once(char* buffer, std::size_t size, std::size_t& got);
   Io write_once(std::string_view bytes, std::size_t& sent);
@@ -146,7 +147,7 @@ void Stream::Impl::read_input() {
   }
   // What TLS has decrypted already makes no descriptor readable.
   if (ssl && SSL_pending(ssl.get()) > 0 && phase == Phase::kOpen && !paused) {
-    soon_input.soon(loop, [this] { on_readable(); });
+    soon_input.soon(loop, [this] { on_soon_input(); });
   }
 }
 
@@ -177,13 +178,17 @@ void Stream::resume_reading() {
   if (!m.paused) return;
   m.paused = false;
   if (m.phase != Impl::Phase::kOpen) return;
-  m.soon_input.soon(m.loop, [&m] {
-    if (m.phase != Impl::Phase::kOpen || m.paused || m.tls_wanted) return m.on_readable();
-    if (!m.in.empty()) m.give_input({});
-    if (m.phase != Impl::Phase::kOpen || m.paused) return;
-    m.watch_reading(true);
-    if (m.ssl) m.read_input();
-  });
+  m.soon_input.soon(m.loop, [&m] { m.on_soon_input(); });
+}
+
+// Input that no descriptor announces: kept while reading was paused, or decrypted already. An Event keeps the first
+// callback that it was given, so all who use soon_input come here.
+void Stream::Impl::on_soon_input() {
+  if (phase != Phase::kOpen || paused || tls_wanted) return on_readable();
+  if (!in.empty()) give_input({});
+  if (phase != Phase::kOpen || paused) return;
+  watch_reading(true);
+  if (ssl) read_input();
 }
 
 // ---- writing
@@ -320,7 +325,7 @@ void Stream::Impl::handshake() {
   handler.on_tls();
   in_callback = false;
   flush();
-  if (phase == Phase::kOpen && !paused) soon_input.soon(loop, [this] { on_readable(); });
+  if (phase == Phase::kOpen && !paused) soon_input.soon(loop, [this] { on_soon_input(); });
 }
 
 bool Stream::tls() const {
@@ -403,8 +408,7 @@ void Stream::Impl::finish(std::string why) {
   closed_why = std::move(why);
   for (Event* e : {&writable, &soon_flush, &soon_input, &idle, &deadline}) e->cancel();
   soon_closed.soon(loop, [this] {
-    ssl.reset();
-    fd.reset();
+    fd.reset();  // ssl stays for the handler's last questions (tls_version), and goes with the Stream
     std::string last = std::move(closed_why);
     handler.on_closed(last);
   });
