@@ -1,0 +1,54 @@
+#include <unistd.h>
+
+#include "lib/directory/reader.h"
+#include "lib/module.h"
+#include "lib/store/lmdb_store.h"
+#include "queue/server.h"
+
+namespace {
+
+[[noreturn]] void die(po::Log& log, std::string_view what, std::string_view why) {
+  log.event("fatal").kv("what", what).kv("error", why);
+  std::exit(1);
+}
+
+std::unique_ptr<store::LmdbStore> open_store_or_die(po::Module& module) {
+  auto opened = store::LmdbStore::open({module.welcome().store_path + "/store"});
+  if (!opened) die(module.log(), "store", opened.error().text);
+  module.log().event("store-opened").kv("left_over_bodies", (*opened)->swept());
+  return std::move(*opened);
+}
+
+directory::Reader open_directory_or_die(po::Module& module) {
+  auto opened = directory::Reader::open(module.welcome().directory_path, module.welcome().hostname);
+  if (!opened) die(module.log(), "directory", opened.error().text);
+  return std::move(*opened);
+}
+
+/// While the settings cannot be read, the built-in ones hold.
+directory::Settings settings_of(const directory::Reader& reader) {
+  auto settings = reader.settings();
+  return settings ? **settings : directory::Settings{};
+}
+
+}  // namespace
+
+int main() {
+  po::Module module = po::Module::start_or_die(po::messages::Role::kQueue);
+  auto store = open_store_or_die(module);
+  directory::Reader reader = open_directory_or_die(module);
+  module.confine_or_die();
+  queue::Server server({
+      .loop = module.loop(),
+      .log = module.log(),
+      .store = *store,
+      .ticket_key = module.welcome().ticket_key,
+      .route = [&reader](std::string_view address) { return reader.route(address); },
+      .min_free_disk = [&reader] { return settings_of(reader).min_free_disk; },
+      .default_limit = [&reader] { return settings_of(reader).default_mailbox_limit; },
+      .finished = [&module] { module.finished(); },
+      // Not exit(): the writer thread would commit what still waits, to a disk that has just failed.
+      .lost = [] { ::_exit(1); },
+  });
+  return module.run(server);
+}

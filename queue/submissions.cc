@@ -1,0 +1,158 @@
+#include "queue/submissions.h"
+
+namespace queue {
+
+using po::Kind;
+using po::MessageId;
+using namespace po::messages;
+
+static constexpr const char* kNoSpace = "insufficient system storage";
+
+static Kind kind_of(const store::Failure& f) {
+  return f.status == store::Status::kRefused ? Kind::kPermanent : Kind::kTemporary;
+}
+
+static std::size_t octets_of(const Submit& s) {
+  std::size_t n = s.body.size() + s.sender.size() + 512;
+  for (const Recipient& r : s.recipients) n += 256 + 2 * r.address.size() + r.orcpt.size();
+  return n;
+}
+
+void Submissions::refuse(const Submit& submit, const Reply& reply, Kind kind, bool no_space,
+                         std::string text) {
+  ++office_.refused;
+  if (submit.in_file) office_.bodies.drop(submit.id);
+  reply({submit.id, kind, no_space, std::move(text)});
+}
+
+void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
+  // A file belongs to the pipe that asked for it; nothing is dropped where another's is named.
+  if (submit.in_file && open.erase(submit.id) == 0) {
+    ++office_.refused;
+    return reply({submit.id, Kind::kPermanent, false, "there is no body with this id"});
+  }
+  if (work_.contains(submit.id)) {
+    ++office_.refused;
+    return reply({submit.id, Kind::kTemporary, false, "this message is being stored"});
+  }
+  if (!office_.has_space()) return refuse(submit, reply, Kind::kTemporary, true, kNoSpace);
+  Work work;
+  work.octets = octets_of(submit);
+  work.in_file = submit.in_file;
+  work.since = std::chrono::steady_clock::now();
+  work.sender = submit.sender;
+  work.session = submit.session;
+  work.size = submit.size;
+  work.recipients = submit.recipients.size();
+  if (!submit.recipients.empty()) work.first = submit.recipients[0].address;
+  auto accept = make_accept(std::move(submit), office_.parts.route, now_ms());
+  if (!accept) {  // make_accept leaves id and in_file as they were
+    return refuse(submit, reply, accept.error().kind, false, std::move(accept.error().text));
+  }
+  work.reply = std::move(reply);
+  office_.octets_in_work += work.octets;
+  ++office_.changes_in_work;
+  bool in_file = work.in_file;
+  work_.emplace(accept->id, std::move(work));
+  if (in_file) {
+    keep_body(std::move(*accept));
+  } else {
+    write(std::move(*accept));
+  }
+}
+
+// First the body's octets and name are on the disk, then the transaction that speaks of it is begun.
+void Submissions::keep_body(store::Accept accept) {
+  MessageId id = accept.id;
+  std::uint64_t size = accept.size, checksum = accept.checksum;
+  auto shared = std::make_shared<store::Accept>(std::move(accept));
+  office_.bodies.keep(id, size, checksum, [this, shared](const store::Result<void>& kept) {
+    if (kept) return write(std::move(*shared));
+    finish(shared->id, tl::unexpected(kept.error()));
+  });
+}
+
+void Submissions::write(store::Accept accept) {
+  MessageId id = accept.id;
+  office_.writer.add(std::move(accept),
+                     [this, id](const store::Result<std::uint64_t>& result) { finish(id, result); });
+}
+
+// The reply leaves here, after the commit, whether or not the pipe still stands. Those who asked in the
+// meantime hear what the store says, which by now is final.
+void Submissions::finish(const MessageId& id, const store::Result<std::uint64_t>& result) {
+  if (!result && office_.lost(result.error())) return;
+  auto node = work_.extract(id);
+  if (node.empty()) return;
+  Work& work = node.mapped();
+  office_.octets_in_work -= work.octets;
+  --office_.changes_in_work;
+  if (result) {
+    log_stored(id, work);
+    ++office_.stored;
+    office_.note_space(true, "a message was stored");
+  } else {
+    ++office_.refused;
+    if (work.in_file) office_.bodies.drop(id);
+  }
+  work.reply(answer(id, result));
+  for (const StoredReply& reply : work.waiting) reply(look(id));
+}
+
+Submitted Submissions::answer(const MessageId& id, const store::Result<std::uint64_t>& result) {
+  if (result) return {id, Kind::kDone, false, {}};
+  const store::Failure& f = result.error();
+  if (f.no_space) office_.note_space(false, f.text);
+  return {id, kind_of(f), f.no_space, f.no_space ? kNoSpace : f.text};
+}
+
+void Submissions::log_stored(const MessageId& id, const Work& work) {
+  auto took = std::chrono::steady_clock::now() - work.since;
+  office_.parts.log.event("stored")
+      .kv("id", id.text())
+      .kv("from", work.sender)
+      .kv("to", work.first)
+      .kv("nrcpt", work.recipients)
+      .kv("size", work.size)
+      .kv("session", work.session)
+      .kv("ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+}
+
+BodyFile Submissions::open_body(const MessageId& id, OpenBodies& open, po::Fd& fd) {
+  if (!office_.has_space()) return {id, Kind::kTemporary, true, kNoSpace};
+  if (work_.contains(id)) return {id, Kind::kTemporary, false, "this message is being stored"};
+  if (open.size() >= kMaxOpenBodies) return {id, Kind::kTemporary, false, "too many messages at once"};
+  auto file = office_.parts.store.open_body(id);
+  if (!file) {
+    const store::Failure& f = file.error();
+    (void)office_.lost(f);  // an answer that denies is still true: there is no file
+    if (f.no_space) office_.note_space(false, f.text);
+    return {id, kind_of(f), f.no_space, f.no_space ? kNoSpace : f.text};
+  }
+  open.insert(id);
+  fd = std::move(*file);
+  return {id, Kind::kDone, false, {}};
+}
+
+void Submissions::drop_body(const MessageId& id, OpenBodies& open) {
+  if (open.erase(id) > 0) office_.bodies.drop(id);
+}
+
+void Submissions::drop_all(OpenBodies& open) {
+  for (const MessageId& id : open) office_.bodies.drop(id);
+  open.clear();
+}
+
+void Submissions::ask_stored(const MessageId& id, StoredReply reply) {
+  auto found = work_.find(id);
+  if (found == work_.end()) return reply(look(id));
+  found->second.waiting.push_back(std::move(reply));
+}
+
+Stored Submissions::look(const MessageId& id) {
+  auto stored = office_.parts.store.is_stored(id);
+  if (!stored) (void)office_.lost(stored.error());  // "not known" promises nothing
+  return {id, stored.has_value(), stored.value_or(false)};
+}
+
+}  // namespace queue

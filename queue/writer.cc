@@ -1,0 +1,121 @@
+#include "queue/writer.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace queue {
+
+using store::Change;
+using store::Result;
+
+// A commit takes no more than these, so that the first to wait is not kept waiting by the last.
+static constexpr std::size_t kMaxChanges = 1024;
+static constexpr std::size_t kMaxOctets = 16U << 20;
+static constexpr std::size_t kReleaseIdle =
+    256;  // references lowered in a commit that has nothing else to do
+static constexpr std::size_t kReleaseBusy =
+    64;  // and beside other work, to which two for each change are added
+static constexpr auto kRetry = std::chrono::seconds(1);
+
+Writer::Writer(store::Store& store, Completions& completions, std::chrono::milliseconds release_after)
+    : store_(store),
+      completions_(completions),
+      release_from_(Clock::now() + release_after),
+      thread_([this] { run(); }) {}
+
+Writer::~Writer() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Writer::add(Change change, Done done) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.push_back({std::move(change), std::move(done)});
+    if (jobs_.size() > 1) return;  // awake, or about to be
+  }
+  wake_.notify_one();
+}
+
+Writer::Counts Writer::counts() const {
+  std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void Writer::run() {
+  std::vector<Change> changes;
+  std::vector<Done> done;
+  while (take(changes, done)) {
+    commit(changes, std::move(done));
+    changes.clear();
+    done.clear();
+  }
+}
+
+static std::size_t octets_of(const Change& change) {
+  if (const auto* a = std::get_if<store::Accept>(&change)) return a->body.size() + 256 * a->deliveries.size();
+  if (const auto* e = std::get_if<store::Expunge>(&change)) return 256 * e->ids.size();
+  return 0;
+}
+
+/// Waits for work; none in `changes`: it is time to work off. False: the end.
+bool Writer::take(std::vector<Change>& changes, std::vector<Done>& done) {
+  std::unique_lock lock(mutex_);
+  auto has_work = [this] { return stopping_ || !jobs_.empty(); };
+  if (release_left_) {
+    wake_.wait_until(lock, release_from_, has_work);
+  } else {
+    wake_.wait(lock, has_work);
+  }
+  if (jobs_.empty()) return !stopping_;
+  std::size_t octets = 0, n = 0;
+  while (n < jobs_.size() && n < kMaxChanges && octets < kMaxOctets) {
+    octets += octets_of(jobs_[n].change);
+    changes.push_back(std::move(jobs_[n].change));
+    done.push_back(std::move(jobs_[n].done));
+    ++n;
+  }
+  jobs_.erase(jobs_.begin(), jobs_.begin() + static_cast<std::ptrdiff_t>(n));
+  ++counts_.commits;
+  counts_.changes += n;
+  return true;
+}
+
+void Writer::commit(std::vector<Change>& changes, std::vector<Done> done) {
+  bool releases = release_left_ && Clock::now() >= release_from_;
+  if (releases) {
+    changes.emplace_back(store::Release{changes.empty() ? kReleaseIdle : kReleaseBusy + 2 * changes.size()});
+  }
+  if (changes.empty()) return;
+  auto results = store_.apply(changes);
+  after_commit(changes, results, releases);
+  // Only now, after the sync, does anybody hear of it: DESIGN's third sentence.
+  results.resize(done.size(), std::uint64_t{0});
+  if (done.empty()) return;
+  completions_.post([done = std::move(done), results = std::move(results)] {
+    for (std::size_t i = 0; i < done.size(); ++i) done[i](results[i]);
+  });
+}
+
+void Writer::after_commit(const std::vector<Change>& changes,
+                          const std::vector<Result<std::uint64_t>>& results, bool releases) {
+  auto expunged = [&](std::size_t i) {
+    return std::holds_alternative<store::Expunge>(changes[i]) && results[i] && *results[i] > 0;
+  };
+  auto no_space = [](const Result<std::uint64_t>& r) { return !r && r.error().no_space; };
+  if (releases) {
+    const auto& r = results.back();
+    release_left_ = !r || *r >= std::get<store::Release>(changes.back()).at_most;
+    if (!r) release_from_ = Clock::now() + kRetry;
+  }
+  for (std::size_t i = 0; i < changes.size() && !release_left_; ++i) release_left_ = expunged(i);
+  // Space is short: what was deleted before the start is wanted now, not in half a minute.
+  bool short_of_space = std::ranges::any_of(results, no_space);
+  if (short_of_space && !releases) release_from_ = std::min(release_from_, Clock::now());
+}
+
+}  // namespace queue

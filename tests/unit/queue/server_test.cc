@@ -1,0 +1,361 @@
+// Server with a real store, real threads and socket pairs; a fault store between where the store must fail.
+#include "queue/server.h"
+
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+#include <deque>
+
+#include "tests/unit/store/faulty_store.h"
+#include "tests/unit/store/temporary_store.h"
+
+using namespace queue;
+using namespace po::messages;
+using po::Channel;
+using po::Fd;
+using po::Kind;
+using store::testing::checksum;
+using store::testing::FaultyStore;
+using store::testing::id_number;
+using store::testing::TemporaryStore;
+
+namespace {
+
+const Key kKey = {4, 2};
+
+struct TestPeer {
+  std::unique_ptr<Channel> channel;
+  struct Got {
+    std::uint16_t type;
+    std::uint32_t serial;
+    std::string payload;
+    Fd fd;
+  };
+  std::deque<Got> got;
+  bool closed = false;
+};
+
+class TestOffice {
+ public:
+  explicit TestOffice(store::Store& s) : store_(s) { start(); }
+  void start() {
+    server_ = std::make_unique<Server>(Parts{
+        .loop = loop_,
+        .log = log_,
+        .store = store_,
+        .ticket_key = kKey,
+        .route = [](std::string_view a) { return route(a); },
+        .min_free_disk = [this] { return min_free; },
+        .default_limit = [] { return std::uint64_t{0}; },
+        .finished = [this] { finished = true; },
+        .lost = [this] { lost = true; },
+        .release_after = std::chrono::milliseconds(0),
+    });
+  }
+  static po::Result<directory::Routed> route(std::string_view address) {
+    directory::Routed routed;
+    auto at = address.find('@');
+    routed.route = directory::Route::kMailbox;
+    routed.account.emplace();
+    routed.account->id = std::stoull(std::string(address.substr(1, at - 1)));  // u7@... is account 7
+    routed.account->addresses = {std::string(address)};
+    return routed;
+  }
+  std::unique_ptr<TestPeer> connect(Role role) {
+    int fds[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    auto peer = std::make_unique<TestPeer>();
+    TestPeer* raw = peer.get();
+    peer->channel = std::make_unique<Channel>(
+        loop_, Fd(fds[0]),
+        [raw](po::Frame& f) {
+          raw->got.push_back({f.type, f.serial, std::string(f.payload), std::move(f.fd)});
+          return true;
+        },
+        [raw](std::string_view) { raw->closed = true; });
+    server_->on_peer({role, role_name(role)}, Fd(fds[1]));
+    return peer;
+  }
+  template <class Condition>
+  void run_until(Condition condition) {
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!condition() && std::chrono::steady_clock::now() < end) {
+      timeval brief{0, 5000};
+      event_base_loopexit(loop_.base(), &brief);
+      event_base_loop(loop_.base(), EVLOOP_ONCE);
+    }
+    REQUIRE(condition());
+  }
+  template <class M>
+  M wait_for(TestPeer& peer, Fd* fd = nullptr) {
+    run_until([&] { return !peer.got.empty(); });
+    M m;
+    REQUIRE(peer.got.front().type == M::kType);
+    REQUIRE(po::wire::decode(peer.got.front().payload, m));
+    if (fd != nullptr) *fd = std::move(peer.got.front().fd);
+    peer.got.pop_front();
+    return m;
+  }
+  template <class A, class Q>
+  A ask(TestPeer& peer, const Q& question, Fd* fd = nullptr) {
+    peer.channel->send(peer.channel->next_serial(), question);
+    return wait_for<A>(peer, fd);
+  }
+  Mailbox open_mailbox(TestPeer& peer, std::uint64_t account) {
+    static std::uint64_t nonce = 0;
+    std::string ticket = po::seal_ticket(kKey, {account, now_ms(), ++nonce, "s"});
+    return ask<Mailbox>(peer, OpenMailbox{ticket, "s"});
+  }
+  Server& server() { return *server_; }
+  po::Loop& loop() { return loop_; }
+  std::uint64_t min_free = 0;
+  bool lost = false, finished = false;
+
+ private:
+  po::Loop loop_;
+  po::Log log_;
+  store::Store& store_;
+  std::unique_ptr<Server> server_;
+};
+
+Submit submission(std::uint64_t n, std::string body, std::initializer_list<const char*> to) {
+  Submit s;
+  s.id = id_number(n);
+  s.sender = "me@example.org";
+  s.session = "s";
+  s.size = body.size();
+  s.checksum = checksum(body);
+  s.body = std::move(body);
+  for (const char* a : to) s.recipients.push_back({a, 0, ""});
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("a message goes in by smtpd's pipe and out by pop3d's") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto smtpd = office.connect(Role::kSmtpd), pop3d = office.connect(Role::kPop3d);
+  auto submitted = office.ask<Submitted>(*smtpd, submission(1, "Hi\r\n", {"u7@x", "u8@x", "u7@y"}));
+  CHECK(submitted.kind == Kind::kDone);
+  CHECK(office.ask<Stored>(*smtpd, AskStored{id_number(1)}).stored);
+  CHECK_FALSE(office.ask<Stored>(*smtpd, AskStored{id_number(2)}).stored);
+  CHECK(office.ask<Usage>(*smtpd, AskUsage{7}).messages == 1);
+
+  Mailbox box = office.open_mailbox(*pop3d, 7);
+  REQUIRE(box.kind == Kind::kDone);
+  REQUIRE(box.entries.size() == 1);
+  CHECK_FALSE(box.more);
+  auto m = office.ask<Message>(*pop3d, Retrieve{box.handle, id_number(1)});
+  CHECK(m.kind == Kind::kDone);
+  CHECK(m.prefix == "Return-Path: <me@example.org>\r\nDelivered-To: u7@x\r\n");
+  CHECK(m.body == "Hi\r\n");
+  CHECK(box.entries[0].size == m.prefix.size() + m.body.size());
+
+  CHECK(office.ask<Expunged>(*pop3d, Expunge{box.handle, {id_number(1), id_number(9)}}).kind == Kind::kDone);
+  CHECK(office.ask<Message>(*pop3d, Retrieve{box.handle, id_number(1)}).kind == Kind::kPermanent);
+  CHECK(office.ask<Usage>(*smtpd, AskUsage{7}).messages == 0);
+  CHECK(office.ask<Usage>(*smtpd, AskUsage{8}).messages == 1);
+}
+
+TEST_CASE("a large body goes through a file that belongs to its pipe") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto smtpd = office.connect(Role::kSmtpd), other = office.connect(Role::kSmtpd);
+  auto pop3d = office.connect(Role::kPop3d);
+  std::string body(300'000, 'B');
+  Fd file;
+  CHECK(office.ask<BodyFile>(*smtpd, OpenBody{id_number(1)}, &file).kind == Kind::kDone);
+  REQUIRE(file);
+  CHECK(office.ask<BodyFile>(*other, OpenBody{id_number(1)}).kind == Kind::kPermanent);
+  store::testing::write_all(file.get(), body);
+  Submit s = submission(1, body, {"u7@x"});
+  s.body.clear();
+  s.in_file = true;
+  CHECK(office.ask<Submitted>(*other, s).kind == Kind::kPermanent);  // not its file
+  CHECK(office.ask<Submitted>(*smtpd, s).kind == Kind::kDone);
+  Mailbox box = office.open_mailbox(*pop3d, 7);
+  Fd content;
+  auto m = office.ask<Message>(*pop3d, Retrieve{box.handle, id_number(1)}, &content);
+  CHECK(m.body.empty());
+  CHECK(m.body_size == body.size());
+  REQUIRE(content);
+  char first = 0;
+  CHECK(::pread(content.get(), &first, 1, 299'999) == 1);
+  CHECK(first == 'B');
+  CHECK(::write(content.get(), "x", 1) < 0);  // read-only
+
+  // Wrong checksum: refused, and the file is gone.
+  REQUIRE(office.ask<BodyFile>(*smtpd, OpenBody{id_number(2)}, &file).kind == Kind::kDone);
+  s.id = id_number(2);
+  CHECK(office.ask<Submitted>(*smtpd, s).kind == Kind::kPermanent);
+  // Dropped, or left when the pipe closes: gone too.
+  REQUIRE(office.ask<BodyFile>(*smtpd, OpenBody{id_number(3)}, &file).kind == Kind::kDone);
+  REQUIRE(office.ask<BodyFile>(*smtpd, OpenBody{id_number(4)}, &file).kind == Kind::kDone);
+  smtpd->channel->send(0, DropBody{id_number(3)});
+  office.run_until([&] { return !std::filesystem::exists(temporary.body_path(id_number(3)) + ".new"); });
+  CHECK(std::filesystem::exists(temporary.body_path(id_number(4)) + ".new"));
+  smtpd.reset();
+  office.run_until([&] { return !std::filesystem::exists(temporary.body_path(id_number(4)) + ".new"); });
+  CHECK_FALSE(std::filesystem::exists(temporary.body_path(id_number(2)) + ".new"));
+}
+
+TEST_CASE("a pipe gets nothing without a ticket, and nothing with another pipe's handle") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto smtpd = office.connect(Role::kSmtpd), a = office.connect(Role::kPop3d),
+       b = office.connect(Role::kPop3d);
+  REQUIRE(office.ask<Submitted>(*smtpd, submission(1, "x", {"u7@x"})).kind == Kind::kDone);
+  CHECK(office.ask<Mailbox>(*a, OpenMailbox{"forged", "s"}).kind == Kind::kPermanent);
+  Mailbox box = office.open_mailbox(*a, 7);
+  CHECK(office.ask<Message>(*b, Retrieve{box.handle, id_number(1)}).kind == Kind::kPermanent);
+  CHECK(office.ask<Expunged>(*b, Expunge{box.handle, {id_number(1)}}).kind == Kind::kPermanent);
+  // Another account's message under one's own handle.
+  Mailbox mine = office.open_mailbox(*b, 8);
+  CHECK(mine.entries.empty());
+  CHECK(office.ask<Message>(*b, Retrieve{mine.handle, id_number(1)}).kind == Kind::kPermanent);
+  CHECK(office.ask<Expunged>(*b, Expunge{mine.handle, {id_number(1)}}).kind == Kind::kDone);
+  CHECK(temporary->usage(7)->messages == 1);
+  a->channel->send(0, CloseMailbox{box.handle});
+  CHECK(office.ask<Message>(*a, Retrieve{box.handle, id_number(1)}).kind == Kind::kPermanent);
+}
+
+TEST_CASE("a frame that the role may not send drops the pipe and nothing else") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto smtpd = office.connect(Role::kSmtpd), pop3d = office.connect(Role::kPop3d),
+       good = office.connect(Role::kSmtpd);
+  smtpd->channel->send(1, Retrieve{1, id_number(1)});
+  pop3d->channel->send(1, submission(1, "x", {"u7@x"}));
+  office.run_until([&] { return smtpd->closed && pop3d->closed; });
+  CHECK(office.ask<Submitted>(*good, submission(2, "x", {"u7@x"})).kind == Kind::kDone);
+  CHECK_FALSE(temporary->is_stored(id_number(1)).value());
+}
+
+TEST_CASE("a question on a new pipe waits for what the old one submitted") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  for (std::uint64_t n = 1; n <= 50; ++n) {
+    auto old_pipe = office.connect(Role::kSmtpd), new_pipe = office.connect(Role::kSmtpd);
+    old_pipe->channel->send(1, submission(n, std::string(30'000, 'x'), {"u7@x"}));
+    // The frame is read, and the change is with the writer, when the question comes.
+    auto before = office.server().counters().served;
+    event_base_loop(office.loop().base(), EVLOOP_NONBLOCK);
+    event_base_loop(office.loop().base(), EVLOOP_NONBLOCK);
+    old_pipe.reset();
+    auto answer = office.ask<Stored>(*new_pipe, AskStored{id_number(n)});
+    CHECK(answer.known);
+    CHECK(answer.stored);
+    CHECK(office.server().counters().served == before + 1);
+  }
+}
+
+TEST_CASE("no free disk space is said as such, and is over when it is") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  office.min_free = UINT64_MAX;
+  auto smtpd = office.connect(Role::kSmtpd);
+  auto refused = office.ask<Submitted>(*smtpd, submission(1, "x", {"u7@x"}));
+  CHECK(refused.kind == Kind::kTemporary);
+  CHECK(refused.no_space);
+  CHECK(office.ask<BodyFile>(*smtpd, OpenBody{id_number(2)}).no_space);
+  office.min_free = 0;
+  std::this_thread::sleep_for(std::chrono::milliseconds(1050));
+  CHECK(office.ask<Submitted>(*smtpd, submission(1, "x", {"u7@x"})).kind == Kind::kDone);
+}
+
+TEST_CASE("a mailbox of many messages is listed in several frames") {
+  TemporaryStore temporary;
+  for (std::uint64_t n = 0; n < 45'000;) {
+    std::vector<store::Change> batch;
+    for (int i = 0; i < 1000; ++i) batch.emplace_back(store::testing::message(++n, "x", {7}));
+    for (const auto& r : temporary->apply(batch)) REQUIRE(r);
+  }
+  TestOffice office(*temporary);
+  auto pop3d = office.connect(Role::kPop3d);
+  Mailbox frame = office.open_mailbox(*pop3d, 7);
+  std::uint64_t n = 0;
+  for (;; frame = office.wait_for<Mailbox>(*pop3d)) {
+    for (const MailboxEntry& e : frame.entries) REQUIRE(e.id == id_number(++n));
+    if (!frame.more) break;
+  }
+  CHECK(n == 45'000);
+}
+
+TEST_CASE("with an unknown outcome nothing is answered, and the process is to end") {
+  TemporaryStore temporary;
+  FaultyStore faulty(*temporary, 1, {0.0, 1.0});
+  TestOffice office(faulty);
+  auto smtpd = office.connect(Role::kSmtpd);
+  smtpd->channel->send(1, submission(1, "x", {"u7@x"}));
+  office.run_until([&] { return office.lost; });
+  CHECK(smtpd->got.empty());
+}
+
+TEST_CASE("with a store that is unavailable at times, done means done and temporary means not there") {
+  TemporaryStore temporary;
+  FaultyStore faulty(*temporary, 3, {0.3, 0.0});
+  TestOffice office(faulty);
+  auto smtpd = office.connect(Role::kSmtpd);
+  int done = 0, temporary_answers = 0;
+  for (std::uint64_t n = 1; n <= 200; ++n) {
+    auto answer = office.ask<Submitted>(*smtpd, submission(n, "x", {"u7@x"}));
+    CHECK(temporary->is_stored(id_number(n)) == (answer.kind == Kind::kDone));
+    ++(answer.kind == Kind::kDone ? done : temporary_answers);
+  }
+  CHECK(done > 50);
+  CHECK(temporary_answers > 20);
+  CHECK(temporary->usage(7)->messages == static_cast<std::uint64_t>(done));
+}
+
+TEST_CASE("stop waits for the peers and for what is on its way") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto smtpd = office.connect(Role::kSmtpd);
+  office.server().on_stop(5);
+  CHECK_FALSE(office.finished);
+  CHECK(office.ask<Submitted>(*smtpd, submission(1, "x", {"u7@x"})).kind == Kind::kDone);
+  CHECK_FALSE(office.finished);
+  smtpd.reset();
+  office.run_until([&] { return office.finished; });
+}
+
+TEST_CASE("administrators' commands are answered on their own connection") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto smtpd = office.connect(Role::kSmtpd);
+  REQUIRE(office.ask<Submitted>(*smtpd, submission(1, "x", {"u7@x"})).kind == Kind::kDone);
+  struct {
+    std::vector<std::string> words;
+    std::uint8_t exit_code;
+    const char* part;
+  } const table[] = {
+      {{"queue", "status"}, 0, "Messages:             1 (1 octets)"},
+      {{"queue", "status", "--json"}, 0, "\"messages\":1,\"octets\":1,\"mailboxes\":1,\"entries\":1"},
+      {{"mailbox", "u7@x"}, 0, "Messages:             1"},
+      {{"mailbox", "--json", "u7@x"}, 0, "\"newest\":[{\"id\":\""},
+      {{"mailbox", "no address"}, 1, ""},
+      {{"queue", "flush"}, 64, ""},
+  };
+  for (const auto& row : table) {
+    int fds[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    TestPeer client;
+    client.channel = std::make_unique<Channel>(
+        office.loop(), Fd(fds[0]),
+        [&client](po::Frame& f) {
+          client.got.push_back({f.type, f.serial, std::string(f.payload), {}});
+          return true;
+        },
+        [&client](std::string_view) { client.closed = true; });
+    std::string payload = po::wire::encode(PassCommand{row.words});
+    po::Frame frame{PassCommand::kType, 0, payload, Fd(fds[1])};
+    REQUIRE(office.server().on_control(frame));
+    auto output = office.wait_for<CommandOutput>(client);
+    INFO(output.out << output.err);
+    CHECK(output.exit_code == row.exit_code);
+    CHECK(output.out.find(row.part) != std::string::npos);
+    CHECK(output.end);
+    office.run_until([&] { return client.closed; });
+  }
+}
