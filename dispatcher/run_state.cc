@@ -28,6 +28,7 @@ Result<PidFile> PidFile::lock(const std::string& path) {
   PidFile file;
   file.fd_ = Fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file.fd_) return permanent(fmt::format("{} cannot be opened", path), errno);
+  fchmod(file.fd_.get(), 0644);  // everybody may ask the kernel who holds the lock
   struct flock l = whole_file();
   if (fcntl(file.fd_.get(), F_SETLK, &l) != 0) {
     auto holder = lock_holder(path);
