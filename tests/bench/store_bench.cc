@@ -1,6 +1,5 @@
 // Messages a second that the store alone takes, N a commit, each to one of 1,000 mailboxes, and what it then
-// takes to list, read and delete them. Not a test; `make store_bench` and run it on the file system in
-// question:
+// takes to list, read and delete them. Not a test; run it on the file system in question:
 //   store_bench DIRECTORY [MESSAGES] [A-COMMIT] [OCTETS]
 #include <chrono>
 #include <cstdio>
