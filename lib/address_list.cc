@@ -163,7 +163,7 @@ class ListParser {
     }
     if (token_.is('@')) return address();
     // "From: janie" on the submission port; the caller completes it.
-    if (words_.size() == 1 && ends_element()) return add("");
+    if (local_ok_ && ends_element()) return add("");
     return permanent("a name stands without an address");
   }
 

@@ -210,6 +210,7 @@ TEST_CASE("header: address lists that are understood") {
       {"=?utf-8?Q?J=C3=BCrgen?= <j@x.org>", "j@x.org"},
       {"Jürgen <jürgen@bücher.example>", "jürgen@xn--bcher-kva.example"},
       {"janie", "janie"},
+      {"janie.lee", "janie.lee"},
       {"Janie <janie>", "janie"},
       {"A@X.ORG", "A@x.org"},
   };
