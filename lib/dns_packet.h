@@ -15,7 +15,7 @@
 
 namespace po {
 
-/// What udns servers may send by UDP; larger answers are asked by TCP. 1232 passes every path unfragmented
+/// What servers may send by UDP; larger answers are asked by TCP. 1232 passes every path unfragmented
 /// (forged second fragments are one way to poison a cache).
 inline constexpr std::uint16_t kDnsUdpSize = 1232;
 /// More addresses or names in one answer are not kept.
