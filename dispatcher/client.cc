@@ -130,8 +130,9 @@ static Result<void> send_command(po::BlockingChannel& channel, const CommandLine
   return {};
 }
 
-/// Prints until the end; the exit status.
-static int print_answer(po::BlockingChannel& channel) {
+/// Prints until the end; the exit status. With `quiet_refusal` a refusal for want of a password is not
+/// printed.
+static int print_answer(po::BlockingChannel& channel, bool quiet_refusal) {
   while (true) {
     auto frame = channel.receive(kAnswerSeconds);
     po::messages::CommandOutput out;
@@ -144,6 +145,7 @@ static int print_answer(po::BlockingChannel& channel) {
       fmt::print(stderr, "post.office: the system is of another version: restart it\n");
       return kExitTemporary;
     }
+    if (out.end && out.exit_code == kExitNotAllowed && quiet_refusal) return kExitNotAllowed;
     std::fwrite(out.out.data(), 1, out.out.size(), stdout);
     std::fflush(stdout);
     std::fwrite(out.err.data(), 1, out.err.size(), stderr);
@@ -151,7 +153,18 @@ static int print_answer(po::BlockingChannel& channel) {
   }
 }
 
-int run_on_system(Fd socket, const CommandLine& command) {
+static int attempt(Fd socket, const CommandLine& command, const std::string& input,
+                   const std::string& password, bool quiet_refusal) {
+  po::BlockingChannel channel(std::move(socket));
+  // A refusal may come, and the connection go, before all input is sent: then the answer is what counts.
+  if (auto sent = send_command(channel, command, input, password); !sent && sent.error().sys_errno != EPIPE) {
+    fmt::print(stderr, "post.office: {}\n", sent.error().text);
+    return kExitTemporary;
+  }
+  return print_answer(channel, quiet_refusal);
+}
+
+int run_on_system(const Config& config, Fd socket, const CommandLine& command) {
   std::string input, password;
   if (!command.password_file.empty()) {
     auto read = read_password_file(command.password_file);
@@ -169,12 +182,16 @@ int run_on_system(Fd socket, const CommandLine& command) {
     }
     input = std::move(*read);
   }
-  po::BlockingChannel channel(std::move(socket));
-  if (auto sent = send_command(channel, command, input, password); !sent && sent.error().sys_errno != EPIPE) {
-    fmt::print(stderr, "post.office: {}\n", sent.error().text);
-    return kExitTemporary;
+  bool may_ask = password.empty() && isatty(2) != 0;
+  int status = attempt(std::move(socket), command, input, password, may_ask);
+  if (status != kExitNotAllowed || !may_ask) return status;
+  auto asked = ask("Postmaster's password: ", true);
+  auto again = asked && !asked->empty() ? connect_to_system(config) : std::nullopt;
+  if (!again) {
+    fmt::print(stderr, "post.office: not allowed\n");
+    return kExitNotAllowed;
   }
-  return print_answer(channel);
+  return attempt(std::move(*again), command, input, *asked, false);
 }
 
 // ---- stop
@@ -205,7 +222,7 @@ int run_stop(const Config& config, const CommandLine& command) {
     }
     CommandLine stop = command;
     stop.words = {"stop"};
-    if (int status = run_on_system(std::move(*socket), stop); status != 0) return status;
+    if (int status = run_on_system(config, std::move(*socket), stop); status != 0) return status;
   }
   if (wait_until_gone(pid_path)) return 0;
   fmt::print(stderr, "post.office: process {} is still there after {} seconds\n", *holder, kStopSeconds);

@@ -24,8 +24,9 @@ struct CommandLine {
 
 /// Nothing if no system runs (no socket, or nobody behind it).
 [[nodiscard]] std::optional<po::Fd> connect_to_system(const po::config::Config& config);
-/// Sends the command and prints what comes; the exit status is the command's.
-[[nodiscard]] int run_on_system(po::Fd socket, const CommandLine& command);
+/// Sends the command and prints what comes; who is refused at a terminal is asked for the Postmaster's
+/// password; the exit status is the command's.
+[[nodiscard]] int run_on_system(const po::config::Config& config, po::Fd socket, const CommandLine& command);
 
 /// `stop`: asks the dispatcher (by signal if we may, else through the command socket) and waits until it is
 /// gone.

@@ -86,12 +86,12 @@ int run_restart(const po::config::Config& config, const CommandLine& command) {
     fmt::print(stderr, "post.office: the system does not answer\n");
     return kExitTemporary;
   }
-  return run_on_system(std::move(*socket), command);  // the modules anew; the ports stay
+  return run_on_system(config, std::move(*socket), command);  // the modules anew; the ports stay
 }
 
 int run_elsewhere(const po::config::Config& config, const CommandLine& command) {
   const std::string& verb = command.words[0];
-  if (auto socket = connect_to_system(config)) return run_on_system(std::move(*socket), command);
+  if (auto socket = connect_to_system(config)) return run_on_system(config, std::move(*socket), command);
   if (auto holder = lock_holder(config.run_path("pid"))) {
     fmt::print(stderr, "post.office: process {} runs, but its command socket does not answer\n", *holder);
     return kExitTemporary;
