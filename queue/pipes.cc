@@ -128,6 +128,7 @@ bool Pop3dPipe::on_frame(Frame& frame) {
   CloseMailbox close;
   if (!frame.decode(close)) return false;
   handles_.remove(close.handle);
+  std::erase_if(listings_, [&close](const Listing& l) { return l.handle == close.handle; });
   return true;
 }
 
