@@ -1,0 +1,25 @@
+// smtpd: SMTP, submission and local submission. Started by the dispatcher; man/smtpd.8.
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "lib/module.h"
+#include "smtpd/server.h"
+
+static std::string read_hosts() {
+  std::ifstream in("/etc/hosts", std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+int main() {
+  po::Module module = po::Module::start_or_die(po::messages::Role::kSmtpd);
+  auto reader = directory::Reader::open(module.welcome().directory_path, module.welcome().hostname);
+  if (!reader) {
+    module.log().event("fatal").kv("what", "directory").kv("error", reader.error().text);
+    return 1;
+  }
+  std::string hosts = read_hosts();
+  module.confine_or_die();
+  smtpd::Server server(module, std::move(*reader), std::move(hosts));
+  return module.run(server);
+}

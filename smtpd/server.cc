@@ -1,0 +1,182 @@
+#include "smtpd/server.h"
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <utility>
+
+#include "lib/net_address.h"
+#include "lib/text.h"
+
+namespace smtpd {
+
+using namespace po::messages;
+
+static std::unique_ptr<po::Resolver> make_resolver(po::Module& module, std::string hosts) {
+  po::ResolverOptions options;
+  options.hosts = std::move(hosts);
+  if (auto servers = po::parse_dns_servers(module.welcome().resolvers)) {
+    options.servers = std::move(*servers);
+  } else {
+    module.log().event("no-resolver").kv("error", servers.error().text);
+  }
+  return std::make_unique<po::Resolver>(module.loop(), std::move(options));
+}
+
+Server::Server(po::Module& module, directory::Reader reader, std::string hosts)
+    : module_(module),
+      reader_(std::move(reader)),
+      hostname_(po::ascii_lower(module.welcome().hostname)),
+      settings_(std::make_shared<directory::Settings>()),
+      ids_(module.welcome().incarnation),
+      queue_(module.loop(), module.log()),
+      accounts_(module.loop(), module.log()),
+      resolver_(make_resolver(module, std::move(hosts))) {
+  refresh_settings();
+  tick_.every(module.loop(), std::chrono::seconds(1), [this] { tick(); });
+}
+
+Server::~Server() = default;
+
+// ---- what the dispatcher says
+
+void Server::on_listen(const Listen& listen, po::Fd socket) {
+  auto door = std::make_unique<Door>();
+  door->listen = listen;
+  Door& d = *door;
+  d.listener = std::make_unique<po::Listener>(
+      module_.loop(), std::move(socket),
+      [this, &d](po::Fd client, const NetAddress& address) { on_accept(d, std::move(client), address); });
+  doors_.push_back(std::move(door));
+}
+
+void Server::on_peer(const Peer& peer, po::Fd pipe) {
+  if (peer.role == Role::kQueue) queue_.connect(std::move(pipe));
+  if (peer.role == Role::kAccounts) accounts_.connect(std::move(pipe));
+}
+
+void Server::on_certificates(const Certificates& certificates) {
+  auto made = po::TlsContext::make(certificates);
+  if (made) {
+    tls_ = std::move(*made);
+  } else {
+    log().event("bad-certificate").kv("error", made.error().text);  // what was there stays in use
+  }
+}
+
+void Server::on_stop(std::uint32_t) {
+  stopping_ = true;
+  for (auto& door : doors_) door->listener->stop();
+  for (auto& [connection, guest] : guests_) connection->stop();
+  if (guests_.empty()) module_.finished();
+}
+
+void Server::on_directory_changed(std::uint64_t) {
+  refresh_settings();
+}
+
+po::Counters Server::counters() {
+  return {static_cast<std::uint32_t>(guests_.size()), served_, failures_};
+}
+
+void Server::refresh_settings() {
+  auto fresh = reader_.settings();
+  if (!fresh || *fresh == nullptr) return;  // the last ones stay good
+  bool changed =
+      (*fresh)->revision != settings_->revision || (*fresh)->relay_networks != settings_->relay_networks;
+  settings_ = std::move(*fresh);
+  if (changed) relay_networks_ = RelayNetworks(settings_->relay_networks);
+}
+
+// A notice of a change may have got lost, and slow clients announce nothing.
+void Server::tick() {
+  refresh_settings();
+  Moment now = std::chrono::steady_clock::now();
+  queue_.tick(now);
+  accounts_.tick(now);
+  for (auto& [connection, guest] : guests_) connection->tick(now);
+}
+
+// ---- clients
+
+const Reply* Server::refusal(const Door& door, const std::string& key) const {
+  if (door.listen.max_sessions != 0 && door.open >= door.listen.max_sessions) return &replies::kTooBusy;
+  if (key.empty() || settings_->smtp_per_address == 0) return nullptr;
+  auto found = per_address_.find(key);
+  bool many = found != per_address_.end() && found->second >= settings_->smtp_per_address;
+  return many ? &replies::kTooManyFromYou : nullptr;
+}
+
+/// 127.0.0.1 and ::1: there is nothing to learn about ourselves.
+static bool is_own_host(const NetAddress& a) {
+  return po::is_loopback(a) && a.octets[a.family == 4 ? 3 : 15] == 1;
+}
+
+void Server::on_accept(Door& door, po::Fd socket, const NetAddress& address) {
+  Client client;
+  client.protocol = door.listen.protocol;
+  client.implicit_tls = door.listen.implicit_tls;
+  client.address = address;
+  client.host = hostname_;
+  Guest guest;
+  if (client.protocol == Protocol::kLocalSubmission) {
+    ucred peer{};
+    socklen_t length = sizeof peer;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return;
+    client.uid = peer.uid;
+  } else {
+    guest.key = po::limit_key(address);
+    client.name_coming = settings_->look_up_clients && !is_own_host(address);
+  }
+  const Reply* why = refusal(door, guest.key);
+  if (why != nullptr && refusing_ >= kMaxRefusing) {
+    ++failures_;
+    return;
+  }
+  client.session = ids_.next_session();
+  guest.connection = std::make_unique<Connection>(*this, std::move(socket), std::move(client));
+  Connection& connection = *guest.connection;
+  if (why == nullptr) {
+    guest.door = &door;
+    ++door.open;
+    if (!guest.key.empty()) ++per_address_[guest.key];
+  } else {
+    ++refusing_;
+    ++failures_;
+  }
+  guests_.emplace(&connection, std::move(guest));
+  if (why == nullptr) {
+    connection.start();
+  } else {
+    connection.refuse(*why);
+  }
+}
+
+void Server::on_gone(Connection& connection) {
+  auto found = guests_.find(&connection);
+  if (found == guests_.end()) return;
+  Guest guest = std::move(found->second);
+  guests_.erase(found);
+  if (guest.door == nullptr) {
+    --refusing_;
+  } else {
+    --guest.door->open;
+    auto count = per_address_.find(guest.key);
+    if (count != per_address_.end() && --count->second == 0) per_address_.erase(count);
+  }
+  if (stopping_ && guests_.empty()) module_.finished();
+}
+
+// ---- time and ids
+
+po::MessageId Server::next_id() {
+  auto since = std::chrono::system_clock::now().time_since_epoch();
+  return ids_.next(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
+std::int64_t Server::now() {
+  auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+}
+
+}  // namespace smtpd
