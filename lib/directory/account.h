@@ -21,7 +21,8 @@ struct Account {
   std::uint64_t id = 0;  ///< given once, never used again for another account
   std::string name;      ///< User's-Real-Name, UTF-8
   std::vector<std::string>
-      addresses;  ///< Internet-Addresses, at least one, as typed; the first is the primary
+      addresses;  ///< Internet-Addresses, at least one, canonical (lib/address.h) with the
+                  ///< letter case of the local part as typed; the first is the primary
   FromRewrite from_rewrite = FromRewrite::kNone;
   bool pop3_delivery = true;            ///< mail goes into a mailbox of this suite
   std::string pop_login;                ///< POP-Login-Name, unique; may be empty

@@ -1,0 +1,142 @@
+#include "lib/directory/reader.h"
+
+#include <algorithm>
+
+#include "lib/directory/lmdb.h"
+#include "lib/directory/record.h"
+
+namespace directory {
+namespace {
+
+bool contains(const std::vector<std::string>& list, std::string_view domain) {
+  return std::find(list.begin(), list.end(), domain) != list.end();
+}
+
+/// The domain begins after the last '@': neither a domain nor a literal can hold one.
+std::pair<std::string_view, std::string_view> split(std::string_view address) {
+  auto at = address.rfind('@');
+  if (at == std::string_view::npos) return {address, {}};
+  return {address.substr(0, at), address.substr(at + 1)};
+}
+
+/// Every account has one way for its mail here; the Postmaster's is always the mailbox, whatever the form
+/// says.
+Route route_of(const Account& a) {
+  if (a.id == kPostmaster) return Route::kMailbox;
+  return a.pop3_delivery && a.forwarding.empty() ? Route::kMailbox : Route::kForwarding;
+}
+
+}  // namespace
+
+struct Reader::Impl {
+  Impl(lmdb::Env e, std::string host) : env(std::move(e)), hostname(std::move(host)) {}
+
+  lmdb::Env env;
+  record::Tables tables;
+  std::string hostname;
+  std::optional<lmdb::Txn> txn;  ///< kept reset between calls; taken down before env
+  std::shared_ptr<const Settings> settings;
+
+  /// Lets go of the pages when a call ends: none may be held for longer than a second.
+  struct Look {
+    explicit Look(Impl& i) : impl(i) {}
+    ~Look() { impl.txn->reset(); }
+    Look(const Look&) = delete;
+    Look& operator=(const Look&) = delete;
+    Impl& impl;
+  };
+
+  po::Result<void> begin() { return txn->renew(); }
+
+  /// Within a transaction.
+  po::Result<std::shared_ptr<const Settings>> current_settings() {
+    auto revision = record::get_number(*txn, tables.meta, record::kMetaSettings);
+    if (!revision) return tl::make_unexpected(revision.error());
+    if (!settings || settings->revision != *revision) {
+      auto read = record::get_settings(*txn, tables);
+      if (!read) return tl::make_unexpected(read.error());
+      settings = std::make_shared<const Settings>(std::move(*read));
+    }
+    return settings;
+  }
+
+  po::Result<Routed> route(std::string_view address) {
+    std::string key = record::fold(address);
+    auto [local, domain] = split(key);
+    auto owner = record::get_owner(*txn, tables.address, key);
+    if (!owner) return tl::make_unexpected(owner.error());
+    if (*owner) return to_account(**owner);
+    auto now = current_settings();
+    if (!now) return tl::make_unexpected(now.error());
+    bool local_domain = domain.empty() || domain == hostname || contains((*now)->local_domains, domain);
+    if (local_domain && local == "postmaster") return to_account(kPostmaster);
+    if (local_domain) return Routed{Route::kUnknown, {}};
+    if (contains((*now)->relay_domains, domain)) return Routed{Route::kRelayDomain, {}};
+    return Routed{Route::kRemote, {}};
+  }
+
+  po::Result<Routed> to_account(std::uint64_t id) {
+    auto found = record::get_account(*txn, tables, id);
+    if (!found) return tl::make_unexpected(found.error());
+    if (!*found) return po::temporary("the directory names an account that it does not hold");
+    Route where = route_of(**found);
+    return Routed{where, std::move(*found)};
+  }
+};
+
+po::Result<Reader> Reader::open(const std::string& path, const std::string& hostname) {
+  auto env = lmdb::Env::open(path, MDB_RDONLY | MDB_NOLOCK, record::kMapSize, record::kTableCount, 0600);
+  if (!env) return tl::make_unexpected(env.error());
+  auto impl = std::make_unique<Impl>(std::move(*env), record::fold(hostname));
+  {
+    auto txn = lmdb::Txn::begin(impl->env, MDB_RDONLY);
+    if (!txn) return tl::make_unexpected(txn.error());
+    auto tables = record::Tables::open(*txn, 0);
+    if (!tables) return tl::make_unexpected(tables.error());
+    impl->tables = *tables;
+    if (auto ok = record::check_version(*txn, *tables); !ok) return tl::make_unexpected(ok.error());
+    // Table handles outlive the transaction that opened them only if it ends by commit.
+    if (auto ok = txn->commit(); !ok) return tl::make_unexpected(ok.error());
+  }
+  auto txn = lmdb::Txn::begin(impl->env, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  txn->reset();
+  impl->txn.emplace(std::move(*txn));
+  return Reader(std::move(impl));
+}
+
+Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+Reader::~Reader() = default;
+
+po::Result<Routed> Reader::route(std::string_view address) const {
+  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
+  Impl::Look look(*impl_);
+  return impl_->route(address);
+}
+
+po::Result<std::optional<Account>> Reader::account(std::uint64_t id) const {
+  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
+  Impl::Look look(*impl_);
+  return record::get_account(*impl_->txn, impl_->tables, id);
+}
+
+po::Result<bool> Reader::is_local_domain(std::string_view domain) const {
+  if (domain == impl_->hostname) return true;
+  return settings().map([&](const auto& s) { return contains(s->local_domains, domain); });
+}
+
+po::Result<std::shared_ptr<const Settings>> Reader::settings() const {
+  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
+  Impl::Look look(*impl_);
+  return impl_->current_settings();
+}
+
+std::uint64_t Reader::generation() const {
+  if (!impl_->begin()) return 0;
+  Impl::Look look(*impl_);
+  return record::get_number(*impl_->txn, impl_->tables.meta, record::kMetaGeneration).value_or(0);
+}
+
+}  // namespace directory

@@ -1,0 +1,41 @@
+// The settings by name: what the rows of the directory and the fields of the forms are called. One list, so
+// that record (lib/directory/record.cc) and form (lib/form/settings_form.cc) cannot disagree.
+#pragma once
+
+#include "lib/directory/settings.h"
+
+namespace directory {
+
+/// Calls f(name, member) for each setting. The names are those of the form fields (lib/form/forms.cc); a row
+/// once written keeps its name and type for good.
+template <class S, class F>
+void for_each_setting(S& s, F&& f) {
+  f("Maximum-Message-Size", s.max_message_size);
+  f("Maximum-POP3-Mailbox-Size", s.default_mailbox_limit);
+  f("Mailbox-Full-Is-Permanent", s.over_quota_permanent);
+  f("Minimum-Free-Disk-Space", s.min_free_disk);
+  f("Maximum-Recipients", s.max_recipients);
+  f("Maximum-Messages-per-Session", s.max_messages);
+  f("SMTP-Sessions-per-Address", s.smtp_per_address);
+  f("POP3-Sessions-per-Address", s.pop3_per_address);
+  f("SMTP-Command-Time-Limit", s.smtp_command_seconds);
+  f("SMTP-Data-Time-Limit", s.smtp_data_seconds);
+  f("SMTP-Session-Time-Limit", s.smtp_session_seconds);
+  f("SMTP-Error-Limit", s.smtp_error_limit);
+  f("SMTP-Unknown-Recipient-Limit", s.smtp_unknown_limit);
+  f("SMTP-Idle-Command-Limit", s.smtp_idle_commands);
+  f("POP3-Idle-Time-Limit", s.pop3_idle_seconds);
+  f("POP3-Error-Limit", s.pop3_error_limit);
+  f("POP3-Clear-Text-Log-In", s.pop3_clear_text);
+  f("Look-Up-Client-Names", s.look_up_clients);
+  f("Relay-Networks", s.relay_networks);
+  f("Log-In-Failures-per-Address", s.failures_per_address);
+  f("Log-In-Failures-per-Account", s.failures_per_account);
+  f("Log-In-Delay-Limit", s.failure_delay_max);
+  f("Password-Checks-at-Once", s.password_checks);
+  f("Local-Mail-Domains", s.local_domains);
+  f("Relay-Domains", s.relay_domains);
+  f("Address-Completion-Domain", s.completion_domain);
+}
+
+}  // namespace directory
