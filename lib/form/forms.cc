@@ -1,0 +1,264 @@
+#include "lib/form/forms.h"
+
+#include "lib/form/settings_form.h"
+
+namespace form {
+namespace {
+
+constexpr std::uint64_t kNoLimit = 4'000'000'000;
+constexpr std::uint64_t kKilobyte = 1024;
+/// 64 tebioctets: more than any mailbox, and no sum of it overflows.
+constexpr std::uint64_t kMostKilobytes = 1ULL << 36;
+
+Field yes_no(std::string_view name, std::string_view hint, std::string_view help) {
+  return {.name = name, .type = Type::kYesNo, .hint = hint, .help = help};
+}
+
+Field number(std::string_view name, std::uint64_t min, std::uint64_t max, std::string_view hint,
+             std::string_view help) {
+  return {.name = name, .type = Type::kNumber, .hint = hint, .help = help, .min = min, .max = max};
+}
+
+Field kilobytes(std::string_view name, std::uint64_t min, std::string_view hint, std::string_view help) {
+  Field field = number(name, min, kMostKilobytes, hint, help);
+  field.scale = kKilobyte;
+  return field;
+}
+
+Field list(std::string_view name, Type type, std::size_t most, std::string_view hint, std::string_view help) {
+  return {.name = name, .type = type, .multiple = true, .hint = hint, .help = help, .max_values = most};
+}
+
+/// An empty bracket means what a system has that was never configured.
+Form with_defaults(Form form) {
+  Values values = settings_values(directory::Settings{});
+  for (Section& section : form.sections) {
+    for (Field& field : section.fields) {
+      auto found = values.find(field.name);
+      if (found != values.end() && !found->second.empty()) field.default_value = found->second[0];
+    }
+  }
+  return form;
+}
+
+// ---- Account Data
+
+Section identity() {
+  Field number{.name = "Account-Number",
+               .type = Type::kReadOnly,
+               .hint = "shown only",
+               .help = "Given by the system, once. It never names another account."};
+  Field name{.name = "User's-Real-Name",
+             .also = {"Account-Name", "Your-Name"},
+             .required = true,
+             .hint = {},
+             .help = "The name of the person or the purpose of the account.",
+             .read = Who::kOwner};
+  Field password{.name = "Mail-Account-Password",
+                 .also = {"Password"},
+                 .type = Type::kPassword,
+                 .hint = "at least 6 characters; [] leaves it as it is",
+                 .help =
+                     "The password of the mailbox and of the account's forms. Never shown. A ready hash "
+                     "($scrypt$..., or {crypt} and a crypt(3) hash) is taken as it is.",
+                 .max_octets = 1024,
+                 .change = Who::kOwner};
+  return {{}, {name, number, password}};
+}
+
+Section addressing() {
+  Field addresses = list("Internet-Addresses", Type::kAddress, 10'000, "the first is the primary address",
+                         "Mail to any of these reaches the account. Each is unique on the system.");
+  addresses.also = {"Internet-Address"};
+  addresses.required = true;
+  addresses.read = Who::kOwner;
+  Field rewrite{.name = "From-Address-Rewrite",
+                .type = Type::kChoice,
+                .hint = "none, comment or quoted",
+                .help =
+                    "What the From line of outgoing mail is made: comment is janie@podunk.edu (Janie Lee), "
+                    "quoted is \"Janie Lee\" <janie@podunk.edu>, none leaves it as it was sent.",
+                .choices = {{"none", {}}, {"comment", {}}, {"quoted", {}}},
+                .default_value = "none",
+                .read = Who::kOwner};
+  Field any = yes_no("Send-From-Any-Address", "yes or no",
+                     "With no, this account sends only from its own Internet-Addresses.");
+  any.default_value = "no";
+  return {"----- E-MAIL ADDRESSING INFORMATION -- INTERNET (SMTP Channel) -----", {addresses, rewrite, any}};
+}
+
+Section delivery() {
+  Field pop3 = yes_no("POP3-Delivery", "yes or no",
+                      "Keep the account's mail in a mailbox here, to be fetched by POP3.");
+  pop3.choices = {{"yes", {"POP", "POP3"}}};
+  pop3.default_value = "yes";
+  pop3.read = pop3.change = Who::kOwner;
+  Field login{.name = "POP-Login-Name",
+              .also = {"POP3-Login-Name"},
+              .type = Type::kLogin,
+              .indent = true,
+              .hint = {},
+              .help = "The account also logs in with any of its addresses. Unique on the system.",
+              .read = Who::kOwner};
+  Field size = kilobytes("Maximum-POP3-Mailbox-Size", 0, "number of kilobytes; [] for the system's limit",
+                         "When the mailbox is full, new mail for the account is refused.");
+  size.indent = true;
+  size.read = Who::kOwner;
+  Field forwarding =
+      list("Forwarding-Addresses", Type::kAddress, 1000, {}, "Mail is sent on to each of these.");
+  forwarding.also = {"Forwarding-Address"};
+  forwarding.read = forwarding.change = Who::kOwner;
+  return {"----- LOCAL DELIVERY INFORMATION -----", {pop3, login, size, forwarding}};
+}
+
+Section account_security() {
+  Field locked = yes_no("Account-Locked", "yes or no",
+                        "A locked account keeps its password, but nobody can use it. Mail still arrives.");
+  locked.also = {"Lock-Account"};
+  locked.default_value = "no";
+  Field access =
+      list("General-Access-Restrictions", Type::kAccess, 1000,
+           "domains, hosts, IP numbers or networks; [] for everywhere",
+           "Where the account may be used from. 199.17.234.0 means all of 199.17.234. Numbers are safer "
+           "than names: whoever keeps the reverse zone of a number chooses its name.");
+  access.also = {"Access-Restrictions", "General-Access-Restriction"};
+  return {"----- ACCOUNT SECURITY PARAMETERS -- ** Optional ** ------", {locked, access}};
+}
+
+Section finger() {
+  Field lines{.name = "Finger-Information",
+              .type = Type::kLines,
+              .hint = {},
+              .help = "What finger tells about the account.",
+              .max_values = 100,
+              .read = Who::kOwner,
+              .change = Who::kOwner};
+  return {"----- FINGER INFORMATION -- ** Optional ** -----", {lines}};
+}
+
+// ---- System Configuration
+
+Section message_limits() {
+  Field permanent = yes_no("Mailbox-Full-Is-Permanent", "yes: 552 5.2.2, no: 452 4.2.2",
+                           "Whether mail for a full mailbox comes back to its sender at once.");
+  return {"----- MESSAGES AND MAILBOXES -----",
+          {kilobytes("Maximum-Message-Size", 1, "number of kilobytes", "A larger message is refused."),
+           kilobytes("Maximum-POP3-Mailbox-Size", 0, "number of kilobytes; 0 for no limit",
+                     "For accounts whose own form does not say."),
+           permanent,
+           kilobytes("Minimum-Free-Disk-Space", 0, "number of kilobytes",
+                     "With less than this on the mailbox disk, mail is put off with 452."),
+           number("Maximum-Recipients", 100, 1'000'000, "per message, at least 100",
+                  "More are put off with 452; the client sends the rest later."),
+           number("Maximum-Messages-per-Session", 0, kNoLimit, "0 for no limit",
+                  "Then the client has to connect again.")}};
+}
+
+Section smtp_limits() {
+  return {
+      "----- SMTP SESSIONS -----",
+      {number("SMTP-Sessions-per-Address", 1, 1'000'000, "open at once, in one process",
+              "Counted by IPv4 address or IPv6 /64."),
+       number("SMTP-Command-Time-Limit", 1, 86'400, "seconds; RFC 5321 wants 300",
+              "How long a client may be silent between commands."),
+       number("SMTP-Data-Time-Limit", 1, 86'400, "seconds; RFC 5321 wants 180",
+              "How long a client may be silent inside a message."),
+       number("SMTP-Session-Time-Limit", 1, 864'000, "seconds", "For a session that brings no mail forward."),
+       number("SMTP-Error-Limit", 1, 1'000'000, "then the session ends", "Refused commands in one session."),
+       number("SMTP-Unknown-Recipient-Limit", 1, 1'000'000, "then the session ends",
+              "Against those who guess addresses."),
+       number("SMTP-Idle-Command-Limit", 1, 1'000'000, "then the session ends",
+              "Commands between two messages that bring no mail forward.")}};
+}
+
+Section pop3_limits() {
+  Field clear{
+      .name = "POP3-Clear-Text-Log-In",
+      .type = Type::kChoice,
+      .hint = "never, loopback or always",
+      .help = "Where a POP3 password may cross without TLS: nowhere, from this machine only, anywhere.",
+      .choices = {{"never", {"no"}}, {"loopback", {}}, {"always", {"yes"}}}};
+  Field names =
+      yes_no("Look-Up-Client-Names", "yes or no",
+             "Reverse names of clients in Received lines and log. Access restrictions that need a name "
+             "look it up in any case.");
+  return {
+      "----- POP3 SESSIONS -----",
+      {number("POP3-Sessions-per-Address", 1, 1'000'000, "open at once, in one process",
+              "Counted by IPv4 address or IPv6 /64."),
+       number("POP3-Idle-Time-Limit", 600, 864'000, "seconds; RFC 1939 wants at least 600",
+              "How long a client may be silent."),
+       number("POP3-Error-Limit", 1, 1'000'000, "then the session ends", "Refused commands in one session."),
+       clear, names}};
+}
+
+// ---- System Security
+
+Section relaying() {
+  return {"----- WHO MAY SEND ANYWHERE -----",
+          {list("Relay-Networks", Type::kAccess, 10'000, "domains, hosts, IP numbers or networks",
+                "Clients there may send to any domain without logging in. Numbers are safer than names.")}};
+}
+
+Section log_in() {
+  return {
+      "----- LOG-IN -----",
+      {number("Log-In-Failures-per-Address", 1, 1'000'000, "then log-ins from there are slowed down",
+              "Counted by IPv4 address or IPv6 /64, over all accounts."),
+       number("Log-In-Failures-per-Account", 1, 1'000'000, "then log-ins to it are slowed down",
+              "An address that logged in to the account within 30 days is not slowed down for others' "
+              "failures."),
+       number("Log-In-Delay-Limit", 1, 86'400, "seconds", "The delay doubles with each failure up to this."),
+       number("Password-Checks-at-Once", 1, 64, "each takes 32 megabytes and one processor",
+              "Further ones wait their turn.")}};
+}
+
+}  // namespace
+
+const Form& account_data() {
+  static const Form kForm{
+      "account-data", "Account Data", {identity(), addressing(), delivery(), account_security(), finger()}};
+  return kForm;
+}
+
+const Form& system_configuration() {
+  static const Form kForm = with_defaults(
+      {"system-configuration", "System Configuration", {message_limits(), smtp_limits(), pop3_limits()}});
+  return kForm;
+}
+
+const Form& system_security() {
+  static const Form kForm = with_defaults({"system-security", "System Security", {relaying(), log_in()}});
+  return kForm;
+}
+
+const Form& mail_routing() {
+  static const Form kForm{
+      "mail-routing",
+      "Mail Routing",
+      {{"----- DOMAINS -----",
+        {list("Local-Mail-Domains", Type::kDomain, 100'000, "this host's own name is always one",
+              "Every recipient there is known here; others are refused, never sent on."),
+         list("Relay-Domains", Type::kDomain, 100'000, {},
+              "Mail for these is taken from anybody, to be sent on (backup MX, hub)."),
+         {.name = "Address-Completion-Domain",
+          .type = Type::kDomain,
+          .hint = "[] for this host's name",
+          .help = "Added to addresses that have no domain."}}}}};
+  return kForm;
+}
+
+const std::array<const Form*, 4>& all_forms() {
+  static const std::array<const Form*, 4> kForms{&account_data(), &system_configuration(), &system_security(),
+                                                 &mail_routing()};
+  return kForms;
+}
+
+const Form* find_form(std::string_view name) {
+  std::string key = name_key(name);
+  for (const Form* form : all_forms())
+    if (name_key(form->name) == key || name_key(form->title) == key) return form;
+  return nullptr;
+}
+
+}  // namespace form

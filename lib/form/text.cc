@@ -1,0 +1,230 @@
+#include "lib/form/text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "lib/form/forms.h"
+#include "lib/text.h"
+
+namespace form {
+namespace {
+
+constexpr std::string_view kIndent = "     ";
+constexpr std::size_t kLeastColumn = 20;
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c = po::ascii_lower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/// The octet that `\xNN` at `at` stands for, or -1.
+int escaped_octet(std::string_view text, std::size_t at) {
+  if (at + 3 >= text.size() || text[at] != '\\' || text[at + 1] != 'x') return -1;
+  int high = hex_digit(text[at + 2]), low = hex_digit(text[at + 3]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+bool must_escape(std::string_view value, std::size_t at) {
+  auto octet = static_cast<unsigned char>(value[at]);
+  return (octet < 0x20 && octet != '\t') || octet == 0x7f || escaped_octet(value, at) >= 0;
+}
+
+std::string label(const Field& field) {
+  return fmt::format("{}{}:", field.indent ? kIndent : "", field.name);
+}
+
+std::size_t value_column(const Form& form) {
+  std::size_t column = kLeastColumn;
+  for (const Section& section : form.sections)
+    for (const Field& field : section.fields) column = std::max(column, label(field).size() + 1);
+  return column;
+}
+
+void render_field(const Field& field, const Values& values, std::size_t column, std::string& out) {
+  static const std::vector<std::string> kNone;
+  auto found = values.find(field.name);
+  const auto& list = found == values.end() || field.type == Type::kPassword ? kNone : found->second;
+  out += fmt::format("{:<{}}[{}]", label(field), column, list.empty() ? "" : escape_value(list[0]));
+  if (!field.hint.empty()) out += fmt::format("   ({})", field.hint);
+  out += '\n';
+  for (std::size_t i = 1; i < list.size(); ++i)
+    out += fmt::format("{:<{}}[{}]\n", "", column, escape_value(list[i]));
+}
+
+bool is_rule(std::string_view line) {
+  return line.size() >= 3 && std::string_view("-=_*").find(line[0]) != std::string_view::npos &&
+         line[1] == line[0] && line[2] == line[0];
+}
+
+/// The words of a ruled heading.
+std::string_view rule_title(std::string_view line) {
+  constexpr std::string_view kRule = "-=_* \t";
+  auto from = line.find_first_not_of(kRule);
+  if (from == std::string_view::npos) return {};
+  return line.substr(from, line.find_last_not_of(kRule) - from + 1);
+}
+
+bool is_heading_of(const Form& form, std::string_view line) {
+  if (!is_rule(line) || line[0] != '=') return false;
+  std::string key = name_key(rule_title(line));
+  return key == name_key(form.title) || key == name_key(form.name);
+}
+
+/// Reads the bracket that `rest` begins with; false if it does not end on this line.
+bool take_bracket(std::string_view& rest, std::string& value) {
+  for (std::size_t i = 1; i < rest.size(); ++i) {
+    if (int octet = escaped_octet(rest, i); octet >= 0) {
+      value.push_back(static_cast<char>(octet));
+      i += 3;
+    } else if (rest[i] != ']') {
+      value.push_back(rest[i]);
+    } else if (i + 1 < rest.size() && rest[i + 1] == ']') {
+      value.push_back(']');
+      ++i;
+    } else {
+      rest.remove_prefix(i + 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Skips a hint; parentheses inside it count. One that does not end takes the rest of the line.
+void skip_hint(std::string_view& rest) {
+  int depth = 0;
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] == '(') ++depth;
+    if (rest[i] == ')' && --depth == 0) {
+      rest.remove_prefix(i + 1);
+      return;
+    }
+  }
+  rest = {};
+}
+
+}  // namespace
+
+std::string escape_value(std::string_view value) {
+  std::string out;
+  out.reserve(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (must_escape(value, i))
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(value[i]));
+    else if (value[i] == ']')
+      out += "]]";
+    else
+      out += value[i];
+  }
+  return out;
+}
+
+std::string render(const Form& form, const Values& values, Who reader) {
+  std::string out = fmt::format("===== {} =====\n", form.title);
+  std::size_t column = value_column(form);
+  for (const Section& section : form.sections) {
+    out += section.rule.empty() ? std::string("\n") : fmt::format("\n{}\n", section.rule);
+    for (const Field& field : section.fields)
+      if (reader == Who::kPostmaster || field.read == Who::kOwner) render_field(field, values, column, out);
+  }
+  return out;
+}
+
+bool Parser::peek_line(std::string_view& line) {
+  if (at_ >= text_.size()) return false;
+  line_end_ = std::min(text_.find('\n', at_), text_.size());
+  line = text_.substr(at_, line_end_ - at_);
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return true;
+}
+
+void Parser::take_line() {
+  at_ = line_end_ + 1;
+  ++line_;
+}
+
+std::optional<Parsed> Parser::next() {
+  Parsed parsed;
+  in_ = In::kNothing;
+  std::string_view line;
+  while (peek_line(line)) {
+    bool started = !parsed.fields.empty() || !parsed.problems.empty();
+    if (started && begins_form(line)) break;
+    if (!started) parsed.line = line_;
+    read_line(line, parsed);
+    take_line();
+  }
+  if (parsed.fields.empty() && parsed.problems.empty()) return std::nullopt;
+  return parsed;
+}
+
+bool Parser::begins_form(std::string_view line) const {
+  line = po::trim(line);
+  if (is_heading_of(form_, line)) return true;
+  auto colon = line.find(':');
+  if (line.empty() || line[0] == '[' || line[0] == '(' || colon == std::string_view::npos) return false;
+  return form_.find(line.substr(0, colon)) == &form_.first();
+}
+
+void Parser::read_line(std::string_view line, Parsed& into) {
+  line = po::trim(line);
+  if (line.empty() || line[0] == '#' || line[0] == '(') return;
+  if (line[0] == '[') return read_values(line, into);
+  if (is_rule(line)) return read_rule(line, into);
+  read_field(line, into);
+}
+
+void Parser::read_rule(std::string_view line, Parsed& into) {
+  in_ = In::kNothing;
+  if (line[0] != '=') return;
+  std::string key = name_key(rule_title(line));
+  for (const Form* other : all_forms())
+    if (other != &form_ && key == name_key(other->title))
+      problem(into, fmt::format("a {} form does not belong here; this command reads {} forms", other->title,
+                                form_.title));
+}
+
+void Parser::read_field(std::string_view line, Parsed& into) {
+  auto colon = std::min(line.find(':'), line.size());
+  std::string_view name = po::trim(line.substr(0, colon));
+  in_ = In::kUnknownField;
+  field_name_.clear();
+  if (colon == line.size() || name_key(name).empty())
+    return problem(into, "a line of a form is Field-Name: [value]", std::string(line));
+  field_name_ = escape_value(name.substr(0, 80));
+  const Field* field = form_.find(name);
+  if (!field) return problem(into, fmt::format("the {} form has no such field", form_.title));
+  field_name_ = field->name;
+  for (const Given& earlier : into.fields)
+    if (earlier.field == field)
+      return problem(into, fmt::format("given twice, first in line {}", earlier.line));
+  in_ = In::kField;
+  into.fields.push_back({field, line_, {}});
+  read_values(line.substr(colon + 1), into);
+}
+
+void Parser::read_values(std::string_view rest, Parsed& into) {
+  if (in_ == In::kUnknownField) return;  // complained about already
+  if (in_ == In::kNothing) return problem(into, "this value stands below no field", std::string(rest));
+  bool secret = into.fields.back().field->type == Type::kPassword;
+  for (rest = po::trim(rest); !rest.empty(); rest = po::trim(rest)) {
+    if (rest[0] == '(') {
+      skip_hint(rest);
+      continue;
+    }
+    std::string shown = secret ? std::string() : std::string(rest);
+    if (rest[0] != '[')
+      return problem(into, "values stand between [ and ]; a ] inside one is written ]]", shown);
+    std::string value;
+    if (!take_bracket(rest, value)) return problem(into, "the closing ] is missing", shown);
+    into.fields.back().values.push_back(std::move(value));
+  }
+}
+
+void Parser::problem(Parsed& into, std::string rule, std::string value) {
+  into.problems.push_back(
+      {line_, in_ == In::kNothing ? std::string() : field_name_, std::move(value), std::move(rule)});
+}
+
+}  // namespace form

@@ -1,0 +1,208 @@
+#include "lib/form/check.h"
+
+#include <catch2/catch.hpp>
+
+#include "lib/directory/settings_table.h"
+#include "lib/form/forms.h"
+#include "lib/form/json.h"
+#include "lib/form/settings_form.h"
+
+namespace {
+
+using List = std::vector<std::string>;
+
+struct Outcome {
+  form::Values values;
+  std::vector<form::Problem> problems;
+};
+
+Outcome check_text(const form::Form& f, std::string_view text, form::CheckContext context = {}) {
+  if (context.completion_domain.empty()) context.completion_domain = "podunk.edu";
+  Outcome outcome;
+  form::Parser parser(f, text);
+  if (auto parsed = parser.next()) outcome.values = form::check(f, *parsed, context, outcome.problems);
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("values come into their one right form, or are refused with the rule") {
+  struct Row {
+    const form::Form& f;
+    std::string field, brackets;
+    List values;
+    std::string rule;  // empty: accepted
+  };
+  const auto& account = form::account_data();
+  const auto& system = form::system_configuration();
+  const auto& security = form::system_security();
+  const auto& routing = form::mail_routing();
+  const Row rows[] = {
+      {account, "User's-Real-Name", "[ Janie Lee ]", {"Janie Lee"}, ""},
+      {account, "Account-Name", "[a] [b]", {}, "takes one value"},
+      {account, "User's-Real-Name", "[]", {}, "may not be empty"},
+      {account, "User's-Real-Name", "[a\\x07]", {}, "control characters"},
+      {account, "User's-Real-Name", "[a\xff]", {}, "UTF-8"},
+      {account,
+       "Internet-Addresses",
+       "[Jane@X.Podunk.EDU] [jane@x.podunk.edu] [joe]",
+       {"Jane@x.podunk.edu", "joe@podunk.edu"},
+       ""},
+      {account, "Internet-Addresses", "[a b@c]", {}, "?"},
+      {account, "Internet-Addresses", "[<a@b>]", {}, "?"},
+      {account, "POP3-Delivery", "[ POP ]", {"yes"}, ""},
+      {account, "POP3-Delivery", "[NO]", {"no"}, ""},
+      {account, "POP3-Delivery", "[]", {"yes"}, ""},
+      {account, "POP3-Delivery", "[maybe]", {}, "give yes or no"},
+      {account, "Lock-Account", "[yes]", {"yes"}, ""},
+      {account, "From-Address-Rewrite", "[Quoted]", {"quoted"}, ""},
+      {account, "From-Address-Rewrite", "[loud]", {}, "give none, comment or quoted"},
+      {account, "POP3-Login-Name", "[two words]", {}, "one word"},
+      {account, "Maximum-POP3-Mailbox-Size", "[100]", {"100"}, ""},
+      {account, "Maximum-POP3-Mailbox-Size", "[-1]", {}, "give a number from 0"},
+      {account, "Maximum-POP3-Mailbox-Size", "[10 MB]", {}, "give a number"},
+      {account, "Maximum-POP3-Mailbox-Size", "[99999999999999999999999]", {}, "give a number"},
+      {account, "Access-Restrictions", "[199.17.234.0] [Software.com]", {"199.17.234.0", "software.com"}, ""},
+      {account, "Access-Restrictions", "[300.1.1.1/99]", {}, "?"},
+      {account, "Finger-Information", "[  a] [] [b] []", {"  a", "", "b"}, ""},
+      {account, "Mail-Account-Password", "[secret]", {"secret"}, ""},
+      {account, "Mail-Account-Password", "[secret] [secret]", {"secret"}, ""},
+      {account, "Mail-Account-Password", "[secret] [Secret]", {}, "not the same"},
+      {account,
+       "Mail-Account-Password",
+       "[\xc3\xa4\xc3\xb6\xc3\xbc"
+       "12]",
+       {},
+       "at least 6"},
+      {account, "Mail-Account-Password", "[ secret]", {}, "first or last"},
+      {account, "Mail-Account-Password", "[]", {}, ""},
+      {system, "Maximum-Message-Size", "[]", {"51200"}, ""},
+      {system, "Maximum-Recipients", "[99]", {}, "from 100"},
+      {system, "POP3-Clear-Text-Log-In", "[Loopback]", {"loopback"}, ""},
+      {security, "Relay-Networks", "[10.0.0.0/8] [2001:db8::/32]", {"10.0.0.0/8", "2001:db8::/32"}, ""},
+      {routing,
+       "Local-Mail-Domains",
+       "[Podunk.EDU] [b\xc3\xbc"
+       "cher.example]",
+       {"podunk.edu", "xn--bcher-kva.example"},
+       ""},
+      {routing, "Local-Mail-Domains", "[not a domain]", {}, "?"},
+      {routing, "Address-Completion-Domain", "[]", {}, ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.field, row.brackets);
+    Outcome got = check_text(row.f, row.field + ": " + row.brackets);
+    if (row.rule.empty()) {
+      REQUIRE(got.problems.empty());
+      CHECK(got.values.begin()->second == row.values);
+    } else {
+      REQUIRE(got.problems.size() == 1);
+      CHECK(got.problems[0].line == 1);
+      if (row.rule != "?") CHECK_THAT(got.problems[0].rule, Catch::Contains(row.rule));
+    }
+  }
+}
+
+TEST_CASE("all that is wrong is told at once, and a new account names what it needs") {
+  Outcome got = check_text(form::account_data(), "POP3-Delivery: [x]\nAccount-Locked: [y]\nBogus: [z]\n",
+                           {.completion_domain = {}, .whole = true});
+  REQUIRE(got.problems.size() == 5);
+  CHECK(got.problems[0].text() == "line 3: Bogus: the Account Data form has no such field");
+  CHECK(got.problems[1].text() == "line 1: POP3-Delivery: [x]: give yes or no");
+  CHECK(got.problems[3].field == "User's-Real-Name");
+  CHECK(got.problems[4].field == "Internet-Addresses");
+}
+
+TEST_CASE("an owner changes only what is his") {
+  form::CheckContext owner{.completion_domain = "x.org", .who = form::Who::kOwner};
+  CHECK(check_text(form::account_data(), "Finger-Information: [hi]\n", owner).problems.empty());
+  CHECK(check_text(form::account_data(), "Account-Locked: [no]\n", owner).problems.size() == 1);
+}
+
+TEST_CASE("words set, empty and edit lists") {
+  struct Row {
+    std::vector<std::string> words;
+    List values;
+    std::string rule;
+  };
+  const Row rows[] = {
+      {{"Local-Mail-Domains=a.org", "Local-Mail-Domains=b.org"}, {"a.org", "b.org"}, ""},
+      {{"Local-Mail-Domains="}, {}, ""},
+      {{"local mail domains+=C.org"}, {"x.org", "y.org", "c.org"}, ""},
+      {{"Local-Mail-Domains-=X.ORG", "Local-Mail-Domains+=z.org"}, {"y.org", "z.org"}, ""},
+      {{"Local-Mail-Domains-=q.org"}, {}, "not in the list"},
+      {{"Address-Completion-Domain+=q.org"}, {}, "are for lists"},
+      {{"Nothing=1"}, {}, "no such field"},
+      {{"nothing"}, {}, "give Field-Name=value"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.words);
+    std::vector<form::Problem> problems;
+    auto values =
+        form::check_words(form::mail_routing(), row.words, {{"Local-Mail-Domains", {"x.org", "y.org"}}},
+                          {.completion_domain = "x.org"}, problems);
+    if (!row.rule.empty()) {
+      REQUIRE(problems.size() == 1);
+      CHECK_THAT(problems[0].rule, Catch::Contains(row.rule));
+    } else {
+      CHECK(problems.empty());
+      CHECK(values["Local-Mail-Domains"] == row.values);
+    }
+  }
+}
+
+TEST_CASE("every setting is one field of one form, and its form says what the system does") {
+  std::map<std::string, int> fields;
+  for (const form::Form* f : form::all_forms())
+    if (f != &form::account_data())
+      for (const auto& section : f->sections)
+        for (const auto& field : section.fields) ++fields[std::string(field.name)];
+  directory::Settings settings;
+  std::size_t count = 0;
+  directory::for_each_setting(settings, [&](const char* name, const auto& member) {
+    ++count;
+    CAPTURE(name);
+    CHECK(fields[name] == 1);
+    using Member = std::decay_t<decltype(member)>;
+    for (const form::Form* f : form::all_forms()) {
+      if (f == &form::account_data() || !f->find(name)) continue;
+      if constexpr (std::is_same_v<Member, std::uint64_t>) CHECK(f->find(name)->scale == 1024);
+      if constexpr (std::is_same_v<Member, std::uint32_t>) CHECK(f->find(name)->scale == 1);
+    }
+  });
+  CHECK(count == fields.size());
+}
+
+TEST_CASE("settings survive the way through the forms") {
+  directory::Settings settings;
+  settings.max_message_size = 10 << 20;
+  settings.over_quota_permanent = true;
+  settings.pop3_clear_text = directory::ClearText::kAlways;
+  settings.relay_networks = {"10.0.0.0/8"};
+  settings.local_domains = {"a.org", "b.org"};
+  settings.completion_domain = "a.org";
+  directory::Settings back;
+  for (const form::Form* f : form::all_forms()) {
+    if (f == &form::account_data()) continue;
+    Outcome got = check_text(*f, form::render(*f, form::settings_values(settings)));
+    CHECK(got.problems.empty());
+    form::apply_settings(got.values, back);
+  }
+  CHECK(po::wire::encode(back) == po::wire::encode(settings));
+  CHECK_FALSE(form::apply_settings(form::settings_values(settings), back));
+}
+
+TEST_CASE("JSON is legal whatever the values are") {
+  CHECK(form::json_string("a\"b\\c\n\x7f\xc3\xa4\xff") == "\"a\\\"b\\\\c\\u000a\\u007f\xc3\xa4\\ufffd\"");
+  form::Values values{{"Relay-Domains", {"a.org"}}, {"Address-Completion-Domain", {}}};
+  CHECK(form::to_json(form::mail_routing(), values) ==
+        "{\"Local-Mail-Domains\": [], \"Relay-Domains\": [\"a.org\"], \"Address-Completion-Domain\": null}");
+}
+
+TEST_CASE("forms are found by name and by title") {
+  CHECK(form::find_form("System Security") == &form::system_security());
+  CHECK(form::find_form("mail-routing") == &form::mail_routing());
+  CHECK(form::find_form("MAILROUTING") == &form::mail_routing());
+  CHECK(form::find_form("") == nullptr);
+  CHECK(form::find_form("queue") == nullptr);
+}
