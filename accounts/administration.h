@@ -1,0 +1,41 @@
+// The two databases that accounts owns, opened together under their exclusive locks: by the running accounts
+// process, or by `post.office account ...` and `post.office form ...` while the system is stopped. Whoever
+// holds one is the only one on the machine. Reads from any thread, changes from one thread at a time.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "accounts/secrets.h"
+#include "lib/directory/writer.h"
+#include "lib/error.h"
+
+namespace accounts {
+
+class Administration {
+ public:
+  struct Options {
+    std::string directory_path;  ///< directory/ of the spool
+    std::string secrets_path;    ///< secrets/ of the spool
+    std::string hostname;        ///< fully qualified name of this host
+    /// directory::Writer::Options::settle: one second in a running system, zero in a stopped one.
+    std::chrono::milliseconds settle{0};
+  };
+  /// Makes what is missing. Temporary failure if another process holds a lock: the system is running.
+  [[nodiscard]] static po::Result<std::unique_ptr<Administration>> open(const Options& options);
+
+  [[nodiscard]] directory::Writer& directory() { return *directory_; }
+  [[nodiscard]] Secrets& secrets() { return *secrets_; }
+  [[nodiscard]] const std::string& hostname() const { return hostname_; }
+  /// Address-Completion-Domain, or the host name.
+  [[nodiscard]] std::string completion_domain() const;
+
+ private:
+  Administration() = default;
+  std::unique_ptr<directory::Writer> directory_;
+  std::unique_ptr<Secrets> secrets_;
+  std::string hostname_;
+};
+
+}  // namespace accounts

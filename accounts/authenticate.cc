@@ -1,0 +1,286 @@
+#include "accounts/authenticate.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+#include "lib/access.h"
+#include "lib/address.h"
+#include "lib/net_address.h"
+#include "lib/text.h"
+#include "lib/ticket.h"
+
+namespace accounts {
+
+using po::messages::Answer;
+using std::chrono::steady_clock;
+
+namespace {
+
+/// As many as the form System Security allows; Password-Checks-at-Once says how many of them work.
+constexpr std::size_t kMostThreads = 64;
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t unix_milliseconds() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+po::messages::Key random_key() {
+  po::messages::Key key;
+  if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) po::panic("no random octets");
+  return key;
+}
+
+std::uint64_t random_number() {
+  std::uint64_t n = 0;
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(&n), sizeof n) != 1) po::panic("no random octets");
+  return n;
+}
+
+/// The rules of an account. One that cannot be read matches nobody: then the account is shut, not open.
+std::vector<po::AccessRule> rules_of(const directory::Account& account) {
+  std::vector<po::AccessRule> rules;
+  for (const std::string& text : account.access)
+    if (auto rule = po::parse_access_rule(text)) rules.push_back(std::move(*rule));
+  return rules;
+}
+
+bool has_mailbox(const directory::Account& a) {
+  return a.pop3_delivery || a.id == directory::kPostmaster;
+}
+
+}  // namespace
+
+Authenticator::Authenticator(const po::Loop& loop, Administration& administration, Threads& writer,
+                             po::Log& log, const po::messages::Key& ticket_key)
+    : administration_(administration),
+      writer_(writer),
+      log_(log),
+      ticket_key_(ticket_key),
+      cache_(random_key()),
+      settings_(std::make_shared<const directory::Settings>()),
+      checks_(loop, kMostThreads) {}
+
+void Authenticator::authenticate(Request request, Done done) {
+  auto t = std::make_shared<Try>();
+  t->request = std::move(request);
+  t->done = std::move(done);
+  begin(std::move(t));
+}
+
+void Authenticator::authenticate_account(std::uint64_t account, Request request, Done done) {
+  auto t = std::make_shared<Try>();
+  t->request = std::move(request);
+  t->done = std::move(done);
+  t->named = account;
+  begin(std::move(t));
+}
+
+void Authenticator::begin(TryPtr t) {
+  t->since = steady_clock::now();
+  if (!load(*t)) return fail(*t, Answer::kUnavailable, "directory");
+  if (!decide_now(*t)) enqueue(std::move(t));
+}
+
+/// Reads everything about the account as it is now. False if the databases could not be read.
+bool Authenticator::load(Try& t) {
+  auto settings = administration_.directory().settings();
+  if (!settings) return false;
+  settings_ = *settings;
+  std::string address;
+  if (auto mailbox = po::parse_mailbox(t.request.login, {.utf8 = true, .need_domain = false})) {
+    if (mailbox->domain.empty()) mailbox->domain = administration_.completion_domain();
+    address = mailbox->canonical();
+  }
+  auto found = t.named ? administration_.directory().account(*t.named)
+                       : administration_.directory().find(t.request.login, address);
+  if (!found) return false;
+  t.account = std::move(*found);
+  t.stored.clear();
+  t.cache_name.clear();
+  t.who = {po::limit_key(t.request.client), "name " + po::ascii_lower(t.request.login), false};
+  if (!t.account) return true;
+  auto stored = administration_.secrets().password(t.account->id);
+  if (!stored) return false;
+  t.stored = std::move(*stored);
+  if (!t.stored.empty())
+    t.cache_name = cache_.name(t.account->id, t.account->revision, t.stored, t.request.password);
+  t.who.account = std::to_string(t.account->id);
+  load_known(t, unix_seconds());
+  return true;
+}
+
+void Authenticator::load_known(Try& t, std::int64_t now) {
+  constexpr std::int64_t kDay = 24 * 3600;
+  std::int64_t last = administration_.secrets().known(t.account->id, t.who.address, now).value_or(0);
+  t.who.known = last != 0;
+  t.known_today = last != 0 && now - last < kDay;
+}
+
+SlowDown::Limits Authenticator::limits() const {
+  return {settings_->failures_per_address, settings_->failures_per_account,
+          std::chrono::seconds(settings_->failure_delay_max)};
+}
+
+/// The slow-down comes before the cache: a guess that happens to be in it must not be told for nothing.
+bool Authenticator::decide_now(Try& t) {
+  auto now = steady_clock::now();
+  if (auto wait = slow_down_.wait(t.who, limits(), now); wait.count() > 0) {
+    fail(t, Answer::kTooMany, "slowed-down", static_cast<std::uint32_t>(wait.count()));
+    return true;
+  }
+  if (t.cache_name.empty() || !cache_.hit(t.cache_name, now)) return false;
+  right_password(t, "cache");
+  return true;
+}
+
+void Authenticator::enqueue(TryPtr t) {
+  auto& list = t->who.known ? waiting_known_ : waiting_other_;
+  auto same_address = [&](const TryPtr& other) { return other->who.address == t->who.address; };
+  bool full = list.size() >= kMostWaiting;
+  if (!full && !t->who.known)
+    full = static_cast<std::size_t>(std::count_if(list.begin(), list.end(), same_address)) >=
+           kMostWaitingPerAddress;
+  if (full) return fail(*t, Answer::kUnavailable, "busy");
+  list.push_back(std::move(t));
+  start_checks();
+}
+
+void Authenticator::start_checks() {
+  while (running_ < std::min<std::size_t>(settings_->password_checks, kMostThreads)) {
+    auto& list = waiting_known_.empty() ? waiting_other_ : waiting_known_;
+    if (list.empty()) return;
+    TryPtr t = std::move(list.front());
+    list.pop_front();
+    if (steady_clock::now() - t->since > kLongestWait) {
+      fail(*t, Answer::kUnavailable, "waited-too-long");
+    } else if (!load(*t)) {
+      fail(*t, Answer::kUnavailable, "directory");
+    } else if (!decide_now(*t)) {
+      // Asked again just before the work: tries that came in parallel must not get around the slow-down.
+      start_check(std::move(t));
+    }
+  }
+}
+
+void Authenticator::start_check(TryPtr t) {
+  ++running_;
+  auto checked = std::make_shared<password::Checked>();
+  checks_.run([t, checked] { *checked = password::check(t->stored, t->request.password); },
+              [this, t, checked] {
+                --running_;
+                finish_check(*t, *checked);
+                start_checks();
+              });
+}
+
+void Authenticator::finish_check(Try& t, const password::Checked& checked) {
+  if (!checked.right) {
+    slow_down_.failed(t.who, limits(), steady_clock::now());
+    const char* reason = !t.account ? "unknown-account" : t.stored.empty() ? "no-password-set" : "password";
+    return fail(t, Answer::kDenied, reason);
+  }
+  slow_down_.succeeded(t.who);
+  cache_.put(t.cache_name, steady_clock::now());
+  if (!checked.replacement.empty()) replace_hash(t, checked.replacement);
+  right_password(t, "password");
+}
+
+/// Everything below is told to those only who gave the right password.
+void Authenticator::right_password(Try& t, const char* how) {
+  Verdict verdict = judge(t);
+  switch (verdict.answer) {
+    case Answer::kGranted:
+      break;
+    case Answer::kNeedName:
+      t.done(verdict);  // not an end: the same question comes again, with the name
+      return;
+    case Answer::kLocked:
+      return fail(t, verdict.answer, "locked");
+    case Answer::kNoMailbox:
+      return fail(t, verdict.answer, "no-mailbox");
+    default:
+      return fail(t, verdict.answer, "access-restriction");
+  }
+  grant(t, verdict);
+  ++granted_;
+  log_.event("auth-ok")
+      .kv("session", t.request.session)
+      .kv("account", t.account->id)
+      .kv("login", t.request.login)
+      .kv("client", po::address_text(t.request.client))
+      .kv("by", how);
+  t.done(verdict);
+}
+
+Authenticator::Verdict Authenticator::judge(const Try& t) const {
+  Verdict verdict;
+  const directory::Account& a = *t.account;
+  verdict.answer = Answer::kLocked;
+  if (a.locked) return verdict;
+  if (!a.access.empty()) {
+    auto rules = rules_of(a);
+    if (!t.request.name_looked_up && po::needs_name(rules, t.request.client)) {
+      verdict.answer = Answer::kNeedName;
+      return verdict;
+    }
+    verdict.answer = Answer::kNotFrom;
+    if (!po::any_match(rules, t.request.client, t.request.client_name)) return verdict;
+  }
+  verdict.answer = t.request.mailbox && !has_mailbox(a) ? Answer::kNoMailbox : Answer::kGranted;
+  return verdict;
+}
+
+void Authenticator::grant(Try& t, Verdict& verdict) {
+  verdict.account = t.account->id;
+  verdict.address = t.account->addresses.empty() ? std::string() : t.account->addresses[0];
+  if (t.request.mailbox)
+    verdict.ticket = po::seal_ticket(
+        ticket_key_, {t.account->id, unix_milliseconds(), random_number(), t.request.session});
+  if (!t.known_today) remember_address(t);
+}
+
+void Authenticator::remember_address(const Try& t) {
+  writer_.run(
+      [&secrets = administration_.secrets(), id = t.account->id, address = t.who.address] {
+        auto change = secrets.begin();
+        // Not written: then this address counts as new the next time, no harm done.
+        if (change && change->set_known(id, address, unix_seconds())) (void)change->commit();
+      },
+      {});
+}
+
+/// A hash of another cost or of crypt(3) gives way to ours, unless the password was changed meanwhile.
+void Authenticator::replace_hash(const Try& t, std::string replacement) {
+  writer_.run(
+      [&secrets = administration_.secrets(), id = t.account->id, old = t.stored,
+       made = std::move(replacement)] {
+        auto now = secrets.password(id);
+        if (!now || *now != old) return;
+        auto change = secrets.begin();
+        if (change && change->set_password(id, made)) (void)change->commit();
+      },
+      {});
+}
+
+void Authenticator::fail(Try& t, Answer answer, const char* reason, std::uint32_t retry_after) {
+  ++failures_;
+  log_.event("auth-failed")
+      .kv("session", t.request.session)
+      .kv("login", t.request.login)
+      .kv("client", po::address_text(t.request.client))
+      .kv("reason", reason);
+  Verdict verdict;
+  verdict.answer = answer;
+  verdict.retry_after = retry_after;
+  t.done(verdict);
+}
+
+}  // namespace accounts

@@ -1,0 +1,94 @@
+// Decides whether a login name and password are right, and what follows from it: locks, access restrictions,
+// a ticket for the mailbox. The octets come from any client on the Internet. Answers are the same, and take
+// the same time, whether or not the account exists. scrypt runs in a bounded number of threads behind a
+// bounded waiting list; who was right a short while ago is answered from a cache, without waiting. Callers:
+// server (smtpd and pop3d ask), command_server (the Postmaster's password).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "accounts/administration.h"
+#include "accounts/login_cache.h"
+#include "accounts/password.h"
+#include "accounts/slow_down.h"
+#include "accounts/threads.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/messages.h"
+
+namespace accounts {
+
+class Authenticator {
+ public:
+  using Request = po::messages::Authenticate;
+  using Verdict = po::messages::Verdict;
+  /// Called once, perhaps before authenticate() returns.
+  using Done = std::function<void(const Verdict&)>;
+
+  /// `writer`: the thread that changes the databases.
+  Authenticator(const po::Loop& loop, Administration& administration, Threads& writer, po::Log& log,
+                const po::messages::Key& ticket_key);
+
+  void authenticate(Request request, Done done);
+  /// The same for an account that the caller names; `request.login` is for the log.
+  void authenticate_account(std::uint64_t account, Request request, Done done);
+
+  [[nodiscard]] std::uint64_t granted() const { return granted_; }
+  [[nodiscard]] std::uint64_t failures() const { return failures_; }
+
+  /// Tries that wait for a thread. Known addresses have a list of their own, so that guessers cannot fill
+  /// theirs.
+  static constexpr std::size_t kMostWaiting = 1024;
+  static constexpr std::size_t kMostWaitingPerAddress = 256;
+  static constexpr std::chrono::seconds kLongestWait{30};
+
+ private:
+  struct Try {
+    Request request;
+    Done done;
+    std::chrono::steady_clock::time_point since;
+    std::optional<std::uint64_t> named;  ///< authenticate_account
+    std::optional<directory::Account> account;
+    std::string stored;      ///< hash; empty: none
+    std::string cache_name;  ///< if there is a hash
+    SlowDown::Who who;
+    bool known_today = false;  ///< no need to write the address down again
+  };
+  using TryPtr = std::shared_ptr<Try>;
+
+  void begin(TryPtr t);
+  bool load(Try& t);
+  void load_known(Try& t, std::int64_t now);
+  bool decide_now(Try& t);
+  void enqueue(TryPtr t);
+  void start_checks();
+  void start_check(TryPtr t);
+  void finish_check(Try& t, const password::Checked& checked);
+  void right_password(Try& t, const char* how);
+  Verdict judge(const Try& t) const;
+  void grant(Try& t, Verdict& verdict);
+  void remember_address(const Try& t);
+  void replace_hash(const Try& t, std::string replacement);
+  void fail(Try& t, po::messages::Answer answer, const char* reason, std::uint32_t retry_after = 0);
+  SlowDown::Limits limits() const;
+
+  Administration& administration_;
+  Threads& writer_;
+  po::Log& log_;
+  po::messages::Key ticket_key_;
+  LoginCache cache_;
+  SlowDown slow_down_;
+  std::shared_ptr<const directory::Settings> settings_;
+  std::deque<TryPtr> waiting_known_, waiting_other_;
+  std::size_t running_ = 0;
+  std::uint64_t granted_ = 0, failures_ = 0;
+  Threads checks_;  ///< last: joined before the rest goes
+};
+
+}  // namespace accounts

@@ -1,0 +1,37 @@
+// What the command files of accounts share: options taken out of words, results of failures, patterns. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accounts/commands.h"
+#include "lib/error.h"
+#include "lib/form/form.h"
+
+namespace accounts {
+
+/// The words of one command, without "account add" and the like.
+using Words = std::vector<std::string>;
+
+/// Takes a flag out; true if it was there.
+bool take_flag(Words& words, std::string_view flag);
+/// Takes every `--option VALUE` and `--option=VALUE` out, values in order. False if the last one has no
+/// value.
+bool take_option(Words& words, std::string_view option, std::vector<std::string>& values);
+/// A word that is left and begins with "--"; empty if there is none.
+[[nodiscard]] std::string unknown_option(const Words& words);
+
+[[nodiscard]] CommandResult usage(std::string_view why);
+[[nodiscard]] CommandResult refused(std::string text);
+[[nodiscard]] CommandResult failed(const po::Error& error);
+/// All problems, one a line; a file with thousands shows the first of them.
+[[nodiscard]] CommandResult refused(const std::vector<form::Problem>& problems, std::string_view consequence);
+
+/// `*` and `?`, letter case aside; a pattern without either matches anywhere inside.
+[[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view text);
+
+CommandResult run_account_command(Administration& administration, Words words, std::string_view input);
+CommandResult run_form_command(Administration& administration, Words words, std::string_view input);
+
+}  // namespace accounts

@@ -1,0 +1,31 @@
+// `post.office account ...` and `post.office form ...`: one function for the running accounts process, which
+// serves the command socket, and for the post.office program on a stopped system, so both give the same
+// output. The caller has made sure that an administrator asks; words and input are checked here all the same.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accounts/administration.h"
+
+namespace accounts {
+
+struct CommandResult {
+  std::string out, err;
+  std::uint8_t exit_code = 0;  ///< as in messages::CommandOutput
+};
+
+inline constexpr std::uint8_t kExitRefused = 1, kExitUsage = 64, kExitTryAgain = 75;
+
+/// Whether `words` are for run_command ("account ..." or "form ...").
+[[nodiscard]] bool is_accounts_command(const std::vector<std::string>& words);
+/// Whether the command takes what stands on standard input.
+[[nodiscard]] bool reads_input(const std::vector<std::string>& words);
+
+/// Does it. May take long (a password takes a tenth of a second): not for an event loop.
+[[nodiscard]] CommandResult run_command(Administration& administration, const std::vector<std::string>& words,
+                                        std::string_view input);
+
+}  // namespace accounts

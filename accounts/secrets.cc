@@ -1,0 +1,136 @@
+#include "accounts/secrets.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "lib/directory/record.h"
+#include "lib/directory/writer.h"
+#include "lib/wire.h"
+
+namespace accounts {
+
+namespace lmdb = directory::lmdb;
+namespace record = directory::record;
+
+namespace {
+
+constexpr std::size_t kMapSize = 16ULL << 30;
+constexpr std::uint32_t kVersion = 1;
+
+std::string known_key(std::uint64_t account, std::string_view limit_key) {
+  return record::id_key(account).append(limit_key);
+}
+
+bool is_old(std::int64_t then, std::int64_t now) {
+  return now - then > Secrets::kKnownFor.count();
+}
+
+std::int64_t decode_time(std::string_view octets) {
+  std::int64_t time = 0;
+  return po::wire::decode(octets, time) ? time : 0;
+}
+
+struct KnownRow {
+  std::string key;
+  std::int64_t time = 0;
+};
+
+}  // namespace
+
+po::Result<std::unique_ptr<Secrets>> Secrets::open(const std::string& path) {
+  auto lock = directory::lock_folder(path);
+  if (!lock) return tl::make_unexpected(lock.error());
+  auto env = lmdb::Env::open(path, MDB_NOTLS, kMapSize, 3, 0600);
+  if (!env) return tl::make_unexpected(env.error());
+  std::unique_ptr<Secrets> secrets(new Secrets(std::move(*lock), std::move(*env)));
+  int dead = 0;
+  mdb_reader_check(secrets->env_.get(), &dead);
+  if (auto ok = secrets->prepare(); !ok) return tl::make_unexpected(ok.error());
+  return secrets;
+}
+
+po::Result<void> Secrets::prepare() {
+  auto txn = lmdb::Txn::begin(env_, 0);
+  if (!txn) return tl::make_unexpected(txn.error());
+  for (auto [name, dbi] : {std::pair("password", &password_), {"known", &known_}, {"meta", &meta_}}) {
+    auto table = txn->table(name, MDB_CREATE);
+    if (!table) return tl::make_unexpected(table.error());
+    *dbi = *table;
+  }
+  auto version = record::get_number(*txn, meta_, record::kMetaVersion);
+  if (!version) return tl::make_unexpected(version.error());
+  if (*version > kVersion) return po::permanent(fmt::format("{} is of version {}", env_.path(), *version));
+  if (auto ok = record::put_number(*txn, meta_, record::kMetaVersion, kVersion); !ok) return ok;
+  return txn->commit();
+}
+
+po::Result<std::string> Secrets::password(std::uint64_t account) const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  return txn->get(password_, record::id_key(account)).map([](auto row) {
+    return row ? std::string(*row) : std::string();
+  });
+}
+
+po::Result<std::int64_t> Secrets::known(std::uint64_t account, std::string_view limit_key,
+                                        std::int64_t now) const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  auto row = txn->get(known_, known_key(account, limit_key));
+  if (!row) return tl::make_unexpected(row.error());
+  std::int64_t then = *row ? decode_time(**row) : 0;
+  return is_old(then, now) ? 0 : then;
+}
+
+po::Result<SecretsChange> Secrets::begin() {
+  auto txn = lmdb::Txn::begin(env_, 0);
+  if (!txn) return tl::make_unexpected(txn.error());
+  return SecretsChange(*this, std::move(*txn));
+}
+
+po::Result<void> SecretsChange::set_password(std::uint64_t account, std::string_view hash) {
+  std::string key = record::id_key(account);
+  if (!hash.empty()) return txn_.put(secrets_->password_, key, hash);
+  return txn_.remove(secrets_->password_, key).map([](bool) {});
+}
+
+po::Result<void> SecretsChange::set_known(std::uint64_t account, std::string_view limit_key,
+                                          std::int64_t now) {
+  auto ok = txn_.put(secrets_->known_, known_key(account, limit_key), po::wire::encode(now));
+  if (!ok) return ok;
+  return trim_known(account, now);
+}
+
+po::Result<void> SecretsChange::trim_known(std::uint64_t account, std::int64_t now) {
+  std::vector<KnownRow> rows;
+  std::string prefix = record::id_key(account);
+  {
+    auto cursor = lmdb::Cursor::open(txn_, secrets_->known_);
+    if (!cursor) return tl::make_unexpected(cursor.error());
+    for (auto item = cursor->seek(prefix);; item = cursor->next()) {
+      if (!item) return tl::make_unexpected(item.error());
+      if (!*item || (*item)->key.substr(0, prefix.size()) != prefix) break;
+      rows.push_back({std::string((*item)->key), decode_time((*item)->value)});
+    }
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.time > b.time; });
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i < kMostKnown && !is_old(rows[i].time, now)) continue;
+    if (auto ok = txn_.remove(secrets_->known_, rows[i].key); !ok) return tl::make_unexpected(ok.error());
+  }
+  return {};
+}
+
+po::Result<void> SecretsChange::remove(std::uint64_t account) {
+  if (auto ok = set_password(account, {}); !ok) return ok;
+  // Everything is old, seen from the end of time.
+  return trim_known(account, INT64_MAX);
+}
+
+po::Result<void> SecretsChange::commit() {
+  return txn_.commit();
+}
+
+}  // namespace accounts

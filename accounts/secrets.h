@@ -1,0 +1,68 @@
+// Password hashes and the addresses that accounts logged in from, in LMDB under secrets/ of the spool (mode
+// 0700). Only accounts opens it, under an exclusive lock; no other process ever sees a hash. Reads are safe
+// from any thread; one thread at a time may change. man/directory.5 gives its octets.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "lib/directory/lmdb.h"
+#include "lib/error.h"
+#include "lib/fd.h"
+
+namespace accounts {
+
+class Secrets;
+
+/// One write transaction; aborted if it was not committed.
+class SecretsChange {
+ public:
+  /// An empty hash removes it.
+  [[nodiscard]] po::Result<void> set_password(std::uint64_t account, std::string_view hash);
+  /// The account logged in from there. Keeps the newest addresses only, kMostKnown of them.
+  [[nodiscard]] po::Result<void> set_known(std::uint64_t account, std::string_view limit_key,
+                                           std::int64_t now);
+  /// Everything of an account that is gone.
+  [[nodiscard]] po::Result<void> remove(std::uint64_t account);
+  [[nodiscard]] po::Result<void> commit();
+
+  static constexpr std::size_t kMostKnown = 200;
+
+ private:
+  friend class Secrets;
+  SecretsChange(Secrets& secrets, directory::lmdb::Txn txn) : secrets_(&secrets), txn_(std::move(txn)) {}
+  po::Result<void> trim_known(std::uint64_t account, std::int64_t now);
+  Secrets* secrets_;
+  directory::lmdb::Txn txn_;
+};
+
+class Secrets {
+ public:
+  [[nodiscard]] static po::Result<std::unique_ptr<Secrets>> open(const std::string& path);
+  Secrets(const Secrets&) = delete;
+  Secrets& operator=(const Secrets&) = delete;
+
+  /// Empty if there is none.
+  [[nodiscard]] po::Result<std::string> password(std::uint64_t account) const;
+  /// When the account last logged in from there (seconds since 1970, to about a day); 0: not within
+  /// kKnownFor.
+  [[nodiscard]] po::Result<std::int64_t> known(std::uint64_t account, std::string_view limit_key,
+                                               std::int64_t now) const;
+  [[nodiscard]] po::Result<SecretsChange> begin();
+
+  static constexpr std::chrono::seconds kKnownFor = std::chrono::hours(24 * 30);
+
+ private:
+  friend class SecretsChange;
+  Secrets(po::Fd lock, directory::lmdb::Env env) : lock_(std::move(lock)), env_(std::move(env)) {}
+  po::Result<void> prepare();
+
+  po::Fd lock_;
+  directory::lmdb::Env env_;
+  MDB_dbi password_ = 0, known_ = 0, meta_ = 0;
+};
+
+}  // namespace accounts

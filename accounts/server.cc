@@ -1,0 +1,101 @@
+#include "accounts/server.h"
+
+namespace accounts {
+
+namespace {
+
+constexpr std::chrono::milliseconds kLookAgain{20};
+
+}  // namespace
+
+Server::Server(po::Module& module, Administration& administration)
+    : module_(module),
+      administration_(administration),
+      writer_(module.loop(), 1),
+      authenticator_(module.loop(), administration, writer_, module.log(), module.welcome().ticket_key),
+      commands_(command_parts()),
+      announced_(administration.directory().generation()) {
+  young_.every(module.loop(), directory::Writer::kYoungPeriod,
+               [this] { administration_.directory().hold_young(); });
+}
+
+CommandServer::Parts Server::command_parts() {
+  return {
+      .loop = module_.loop(),
+      .log = module_.log(),
+      .administration = administration_,
+      .authenticator = authenticator_,
+      .writer = writer_,
+      .administer =
+          [this](po::messages::Verb verb) {
+            std::uint32_t serial = module_.control().next_serial();
+            module_.control().send(serial, po::messages::Administer{verb});
+            return serial;
+          },
+      .pass = [this](std::uint32_t serial, const po::messages::PassCommand& command,
+                     po::Fd connection) { module_.control().send(serial, command, std::move(connection)); },
+      .changed = [this] { announce_changes(); },
+      .admin_gid = module_.welcome().admin_gid,
+      .private_instance = module_.welcome().private_instance};
+}
+
+void Server::on_listen(const po::messages::Listen& listen, po::Fd socket) {
+  if (listen.protocol == po::messages::Protocol::kCommand)
+    commands_.listen(std::move(socket), listen.max_sessions);
+}
+
+void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
+  if (peer.role != po::messages::Role::kSmtpd && peer.role != po::messages::Role::kPop3d) return;
+  std::uint64_t id = next_peer_++;
+  peers_[id] = std::make_unique<po::Channel>(
+      module_.loop(), std::move(socket), [this, id](po::Frame& frame) { return on_peer_frame(id, frame); },
+      [this, id, name = peer.name](std::string_view why) {
+        module_.log().event("peer-gone").kv("peer", name).kv("why", why);
+        peers_.erase(id);
+      });
+}
+
+bool Server::on_peer_frame(std::uint64_t id, po::Frame& frame) {
+  po::messages::Authenticate ask;
+  if (!frame.decode(ask)) return false;
+  authenticator_.authenticate(
+      std::move(ask), [this, id, serial = frame.serial](const po::messages::Verdict& v) {
+        auto peer = peers_.find(id);  // it may have died while the password was checked
+        if (peer != peers_.end()) peer->second->send(serial, v);
+      });
+  return true;
+}
+
+bool Server::on_control(po::Frame& frame) {
+  po::messages::AdministerAnswer answer;
+  if (!frame.decode(answer)) return false;
+  commands_.on_administered(frame.serial, answer);
+  return true;
+}
+
+/// The others also look by themselves; a notice only saves them the second.
+void Server::announce_changes() {
+  std::uint64_t now = administration_.directory().generation();
+  if (now == announced_) return;
+  announced_ = now;
+  module_.notify_directory(now);
+}
+
+po::Counters Server::counters() {
+  return {static_cast<std::uint32_t>(commands_.sessions()), authenticator_.granted(),
+          authenticator_.failures()};
+}
+
+void Server::on_stop(std::uint32_t) {
+  commands_.stop();
+  finish_when_idle();
+}
+
+/// What an administrator was promised is finished; the module ends us if that takes too long, and then the
+/// transaction did not happen.
+void Server::finish_when_idle() {
+  if (writer_.busy() == 0) return module_.finished();
+  stopping_.after(module_.loop(), kLookAgain, [this] { finish_when_idle(); });
+}
+
+}  // namespace accounts
