@@ -22,7 +22,7 @@ CXXFLAGS ?= -O2 -g
 CXXFLAGS += -std=c++20 -Wall -Wextra -Wpedantic -Werror -fstack-protector-strong -fPIE -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
 ifeq ($(V),asan)
-CXXFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DPOST_OFFICE_SANITIZED
+CXXFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -DPOST_OFFICE_SANITIZED
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(V),fuzz)
 CXX := clang++
@@ -45,7 +45,7 @@ MAIL      := address address_list access line_buffer header text dot_decoder dot
 core_SRC      := $(CORE:%=lib/%.cc)
 net_SRC       := $(NET:%=lib/%.cc)
 mail_SRC      := $(MAIL:%=lib/%.cc)
-config_SRC    := lib/config.cc
+config_SRC    := lib/config.cc lib/config_read.cc
 store_SRC     := $(wildcard lib/store/*.cc)
 directory_SRC := $(wildcard lib/directory/*.cc)
 form_SRC      := $(wildcard lib/form/*.cc)
@@ -164,6 +164,9 @@ fuzz-run: fuzz
 	    build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
 
 # ---- objects ---------------------------------------------------------------------------------------------------------
+# Tests are compiled for the time it takes; the runner itself needs no sanitizer.
+$(B)/obj/tests/%.o: CXXFLAGS += -O1
+$(B)/obj/tests/unit/main.o: CXXFLAGS += -fno-sanitize=all -O0 -U_FORTIFY_SOURCE
 $(B)/obj/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<

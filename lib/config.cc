@@ -1,18 +1,11 @@
 #include "lib/config.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstring>
 #include <span>
 
-#include "lib/fd.h"
 #include "lib/net_address.h"
 
 namespace po::config {
@@ -21,7 +14,6 @@ namespace {
 using messages::NetAddress;
 using messages::Protocol;
 
-constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::size_t kMaxProblems = 50;
 constexpr std::size_t kMaxServices = 64;
 
@@ -400,35 +392,6 @@ void Parser::finish() {
   }
 }
 
-std::string kernel_hostname() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return {};
-  return lower(name.data());
-}
-
-/// Whoever can write the file decides what root starts.
-std::string unsafe_file(int fd) {
-  struct stat st {};
-  if (fstat(fd, &st) != 0) return fmt::format("cannot be examined: {}", std::strerror(errno));
-  if (!S_ISREG(st.st_mode)) return "is not a regular file";
-  if (st.st_mode & (S_IWGRP | S_IWOTH)) return "is writable by others than its owner; chmod go-w it";
-  if (geteuid() == 0 && st.st_uid != 0) return "does not belong to root; chown root it";
-  return {};
-}
-
-Result<std::string> read_whole(int fd) {
-  std::string text;
-  std::array<char, 16384> piece;
-  while (text.size() <= kMaxFile) {
-    ssize_t n = ::read(fd, piece.data(), piece.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return permanent("cannot be read", errno);
-    if (n == 0) return text;
-    text.append(piece.data(), static_cast<std::size_t>(n));
-  }
-  return permanent("is larger than a megabyte");
-}
-
 }  // namespace
 
 bool Endpoint::operator==(const Endpoint& other) const {
@@ -465,35 +428,6 @@ Parsed parse(std::string_view text, const std::string& file) {
   parser.parse_text(text);
   if (out.config.services.empty() && out.problems.empty()) parser.parse_text(kStandardServices);
   parser.finish();
-  return out;
-}
-
-Parsed read(const std::string& file) {
-  Parsed failed;
-  failed.config.file = file;
-  Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) {
-    failed.problems.push_back(
-        fmt::format("{}: cannot be opened: {}; name another with -c FILE", file, std::strerror(errno)));
-    return failed;
-  }
-  if (std::string why = unsafe_file(fd.get()); !why.empty()) {
-    failed.problems.push_back(fmt::format("{}: {}", file, why));
-    return failed;
-  }
-  auto text = read_whole(fd.get());
-  if (!text) {
-    failed.problems.push_back(fmt::format("{}: {}", file, text.error().text));
-    return failed;
-  }
-  Parsed out = parse(*text, file);
-  if (out.config.hostname.empty()) out.config.hostname = kernel_hostname();
-  if (!out.config.resolvers_given) {
-    Fd resolv(open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC));
-    if (auto lines = resolv ? read_whole(resolv.get()) : Result<std::string>(""); lines) {
-      out.config.resolvers = parse_resolv_conf(*lines);
-    }
-  }
   return out;
 }
 
