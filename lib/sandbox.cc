@@ -72,14 +72,12 @@ constexpr int kBaseCalls[] = {
 constexpr int kThreadsCalls[] = {SCMP_SYS(set_robust_list), SCMP_SYS(get_robust_list), SCMP_SYS(rseq),
                                  SCMP_SYS(set_tid_address)};
 
-constexpr int kDatabaseCalls[] = {
-    SCMP_SYS(pwrite64),  SCMP_SYS(pwritev),   SCMP_SYS(fsync), SCMP_SYS(fdatasync),       SCMP_SYS(msync),
-    SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(flock), SCMP_SYS(sync_file_range), SCMP_SYS(fstatfs)};
+constexpr int kDatabaseCalls[] = {SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+                                  SCMP_SYS(fstatfs)};
 
-constexpr int kBodiesCalls[] = {
-    SCMP_SYS(openat),  SCMP_SYS(renameat),   SCMP_SYS(renameat2),  SCMP_SYS(unlinkat), SCMP_SYS(unlink),
-    SCMP_SYS(rename),  SCMP_SYS(getdents64), SCMP_SYS(newfstatat), SCMP_SYS(statx),    SCMP_SYS(statfs),
-    SCMP_SYS(mkdirat), SCMP_SYS(open),       SCMP_SYS(linkat),     SCMP_SYS(mkdir)};
+// By directory descriptor only.
+constexpr int kBodiesCalls[] = {SCMP_SYS(openat), SCMP_SYS(renameat), SCMP_SYS(unlinkat),
+                                SCMP_SYS(newfstatat), SCMP_SYS(getdents64)};
 
 constexpr int kResolverCalls[] = {SCMP_SYS(sendto), SCMP_SYS(connect), SCMP_SYS(sendmmsg)};
 
@@ -246,8 +244,7 @@ bool add_rules(int ruleset, const RulesetAttr& all, const Row& row, const Paths&
   if (row.store) {
     std::uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
                            LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-                           LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
-                           LANDLOCK_ACCESS_FS_REFER | kFsTruncate;
+                           LANDLOCK_ACCESS_FS_REMOVE_FILE | kFsTruncate;
     if (!add_path(ruleset, paths.store, access & all.handled_access_fs)) return false;
   }
   if (!(row.calls & kResolver) || all.handled_access_net == 0) return true;

@@ -208,10 +208,10 @@ TEST_CASE("queue works in the store and nowhere else") {
           int fd = open(a.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
           if (fd < 0) return "create";
           if (pwrite(fd, "x", 1, 0) != 1 || fdatasync(fd) != 0) return "write";
-          if (rename(a.c_str(), b.c_str()) != 0) return "rename";
-          if (rename(b.c_str(), out.c_str()) == 0) return "rename out of the store";
-          if (unlink(b.c_str()) != 0) return "unlink";
-          if (unlink(out.c_str()) == 0) return "unlink outside";
+          if (renameat(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str()) != 0) return "rename";
+          if (renameat(AT_FDCWD, b.c_str(), AT_FDCWD, out.c_str()) == 0) return "rename out of the store";
+          if (unlinkat(AT_FDCWD, b.c_str(), 0) != 0) return "unlink";
+          if (unlinkat(AT_FDCWD, out.c_str(), 0) == 0) return "unlink outside";
           return "";
         }) == "");
 }
