@@ -35,6 +35,7 @@ struct Stream::Impl {
   std::string out;  // from out_sent on: not written
   std::size_t out_sent = 0;
   bool paused = false, in_callback = false, over_high_water = false, tls_wanted = false, tls_up = false;
+  bool spoke_clear = false;  ///< something was read or written
   bool discard_input = false, want_write_event = false, flush_scheduled = false, reading = false;
   std::string closed_why;
   std::chrono::seconds idle_limit{0};
@@ -142,6 +143,7 @@ void Stream::Impl::read_input() {
       return end_input();
     }
     progress = Clock::now();
+    spoke_clear = true;
     give_input({scratch(), got});
     if (!ssl && got < room) return;  // the socket is empty: spare the call that says so
   }
@@ -196,6 +198,7 @@ void Stream::Impl::on_soon_input() {
 void Stream::write(std::string_view bytes) {
   Impl& m = *impl_;
   if (m.phase == Impl::Phase::kDone || m.phase == Impl::Phase::kLingering || bytes.empty()) return;
+  m.spoke_clear = true;
   m.out.append(bytes);
   if (m.out.size() - m.out_sent > kHighWater) m.over_high_water = true;
   if (!m.in_callback) m.schedule_flush();
@@ -285,7 +288,7 @@ void Stream::start_tls(std::shared_ptr<const TlsContext> context) {
   if (m.phase != Impl::Phase::kOpen || m.ssl) return;
   m.context = std::move(context);
   m.tls_wanted = true;
-  m.drop_buffered_input();
+  if (m.spoke_clear) m.drop_buffered_input();  // else it is implicit TLS: what has arrived is the handshake
   if (!m.in_callback) m.schedule_flush();
 }
 

@@ -8,7 +8,8 @@
 // write. on_drained is called when the queue has become empty after being over kHighWater, so that a handler
 // that sends a large body can go on. start_tls() discards every octet that is buffered or unread in clear at
 // that moment (the STARTTLS injection attack, CVE-2011-0411), sends what is queued in clear, then shakes
-// hands.
+// hands. Before anything was read or written (implicit TLS) it discards nothing: what has arrived by then is
+// the client's handshake.
 #pragma once
 
 #include <chrono>
