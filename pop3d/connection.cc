@@ -169,11 +169,7 @@ void Connection::act(Write& action) {
 
 void Connection::act(StartTls&) {
   if (stream_.tls() || !tls_) return stream_.close();
-  // On a port of implicit TLS nothing was said in clear: what has arrived is the handshake, and a Stream that
-  // is not reading leaves it where it is. After STLS it throws away all that came in clear.
-  if (session_.implicit_tls()) stream_.pause_reading();
   stream_.start_tls(tls_);
-  stream_.resume_reading();
 }
 
 void Connection::act(Authenticate& action) {

@@ -134,7 +134,6 @@ class Session {
   [[nodiscard]] bool next_listing(std::string& out, std::size_t limit);
 
   [[nodiscard]] bool wants_input() const;
-  [[nodiscard]] bool implicit_tls() const { return conditions_.implicit_tls; }
   [[nodiscard]] bool starting_tls() const { return state_ == State::kStartingTls; }
   [[nodiscard]] bool logged_in() const { return opened_; }
   /// An answer of accounts, queue or DNS is outstanding.
