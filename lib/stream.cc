@@ -183,8 +183,8 @@ void Stream::resume_reading() {
   m.soon_input.soon(m.loop, [&m] { m.on_soon_input(); });
 }
 
-// Input that no descriptor announces: kept while reading was paused, or decrypted already. An Event keeps the first
-// callback that it was given, so all who use soon_input come here.
+// Input that no descriptor announces: kept while reading was paused, or decrypted already. An Event keeps the
+// first callback that it was given, so all who use soon_input come here.
 void Stream::Impl::on_soon_input() {
   if (phase != Phase::kOpen || paused || tls_wanted) return on_readable();
   if (!in.empty()) give_input({});
