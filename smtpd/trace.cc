@@ -49,7 +49,7 @@ std::string received_field(const TraceFacts& f) {
     out += f.only_recipient;
     out += '>';
   }
-  out += ";\r\n\t";
+  out += "; ";
   out += po::format_date(f.now);
   out += "\r\n";
   return out;
