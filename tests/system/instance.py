@@ -1,0 +1,346 @@
+"""A private instance of the suite: its own directories, ports and accounts, made for one test run and gone after it.
+As root it runs under the user mta from a root-owned copy of the programs, as an installation does; otherwise under
+the caller. Nothing below port 1024 is bound, no process outlives stop()."""
+import ctypes
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import accounts
+from dialogue import Closed, Pop3, Smtp
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ("post.office", "accounts", "queue", "smtpd", "pop3d")
+HOSTNAME = "mx.post.example"
+DOMAIN = "post.example"
+POSTMASTER_PASSWORD = "postmaster's own words"
+IS_ROOT = os.geteuid() == 0
+PR_SET_CHILD_SUBREAPER = 36
+DISPATCHERS = set()  # pids that a Popen object waits for
+
+
+def adopt_orphans():
+    """What our children leave behind becomes our child, so that it can be found and ended at the end."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def process_table():
+    """pid -> (parent, name, state) of every process."""
+    table = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = Path(f"/proc/{entry}/stat").read_text()
+            except OSError:
+                continue
+            name = stat[stat.index("(") + 1:stat.rindex(")")]
+            state, parent = stat[stat.rindex(")") + 2:].split()[:2]
+            table[int(entry)] = (int(parent), name, state)
+    return table
+
+
+def descendants(ancestor):
+    table, found, frontier = process_table(), {}, {ancestor}
+    while frontier:
+        frontier = {pid for pid, (parent, _, _) in table.items() if parent in frontier and pid not in found}
+        found.update({pid: table[pid] for pid in frontier})
+    return found
+
+
+def end_all_descendants():
+    """Kills what is left below this process, by pid; returns the names. A clean run leaves nothing here."""
+    left = []
+    for _ in range(50):
+        alive = {pid: row for pid, row in descendants(os.getpid()).items() if row[2] != "Z"}
+        for pid, (_, name, _) in alive.items():
+            left.append(name)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        reap()
+        if not alive:
+            break
+        time.sleep(0.05)
+    return left
+
+
+def reap():
+    """Collects what dead dispatchers left to us. Only that: other children have an owner that waits."""
+    for pid, (parent, name, state) in process_table().items():
+        if parent == os.getpid() and state == "Z" and name in PROGRAMS and pid not in DISPATCHERS:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+
+
+def free_ports(count):
+    sockets = []
+    try:
+        for _ in range(count):
+            s = socket.socket()
+            s.bind(("127.0.0.1", 0))
+            sockets.append(s)
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
+def reachable_by(user, path):
+    """Whether that user could walk to path: every folder above lets others through."""
+    return all(p.stat().st_mode & 0o001 or p.stat().st_uid == user.pw_uid for p in [path, *path.parents])
+
+
+def service_user():
+    """The user the suite runs under, or None when it is the caller."""
+    if not IS_ROOT:
+        return None
+    try:
+        return pwd.getpwnam("mta")
+    except KeyError:
+        subprocess.run(["useradd", "-r", "-U", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", "mta"], check=True)
+        return pwd.getpwnam("mta")
+
+
+def make_base(build):
+    """A new folder on a real disk that the suite's user can reach."""
+    user = service_user()
+    base = (build if build.is_absolute() else ROOT / build) / "test"
+    base.mkdir(parents=True, exist_ok=True)
+    longest = len(str(base)) + len("/post.office-xxxxxxxx/spool/run/submission")
+    if longest > 100 or user and not reachable_by(user, base):  # a socket's path has at most 107 octets
+        base = Path("/var/tmp")
+    base = Path(tempfile.mkdtemp(prefix="post.office-", dir=base))
+    base.chmod(0o755)
+    return base
+
+
+class Instance:
+    """start() leaves it ready for mail; stop() ends it and remove() takes its files away."""
+
+    def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, users_at_start=True,
+                 forms=None, sessions=2000):
+        self.build = Path(build) if Path(build).is_absolute() else ROOT / build
+        self.user = service_user()
+        self.base = make_base(self.build)
+        self.program = self.base / "program"
+        self.spool, self.log = self.base / "spool", self.base / "log"
+        self.mailbox = Path(mailbox) if mailbox else self.base / "mailbox"
+        self.conf = self.base / "post.office.conf"
+        self.certificates = []  # pairs of files; none: the dispatcher makes a certificate of its own
+        self.hostname = HOSTNAME
+        names = ("smtp", "submission", "smtps", "pop3", "pop3s")
+        self.ports = dict(zip(names, free_ports(len(names))))
+        self.workers = {"smtpd": smtpd, "pop3d": pop3d}
+        self.resolvers, self.sessions = list(resolvers), sessions
+        self.users, self.next_user = users, 1
+        self.forms = forms or {}
+        self.process = None
+        self.output = None
+        self._install()
+        if users_at_start:
+            self.populate()
+
+    # ---- files
+
+    def _install(self):
+        self.program.mkdir(mode=0o755)
+        for name in PROGRAMS:
+            target = self.program / name
+            shutil.copyfile(self.build / "bin" / name, target)
+            target.chmod(0o711 if self.user else 0o755)
+        for folder in (self.spool, self.mailbox, self.log):
+            folder.mkdir(mode=0o711, exist_ok=True)
+            folder.chmod(0o711)
+            if self.user:
+                os.chown(folder, self.user.pw_uid, self.user.pw_gid)
+        self.write_conf()
+
+    def write_conf(self):
+        self.conf.write_text(accounts.configuration(self))
+        self.conf.chmod(0o644)
+
+    def populate(self):
+        """Settings and accounts, before the first start: on a stopped system the command takes the lock itself."""
+        self.form_set("system-configuration", **{
+            "SMTP-Sessions-per-Address": "5000", "POP3-Sessions-per-Address": "5000",
+            **self.forms.get("system-configuration", {})})
+        self.form_set("mail-routing", **{
+            "Local-Mail-Domains": [DOMAIN, "second.example"], **self.forms.get("mail-routing", {})})
+        if "system-security" in self.forms:
+            self.form_set("system-security", **self.forms["system-security"])
+        self.command("account", "set", "postmaster",
+                     input=accounts.form({"Mail-Account-Password": POSTMASTER_PASSWORD}))
+        if self.users:
+            self.command("account", "add", input="\n".join(
+                accounts.account_form(i, accounts.READY_HASH) for i in range(1, self.users + 1)))
+
+    def remove(self):
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    # ---- life
+
+    def start(self, wait=True):
+        self.output = open(self.base / "output", "ab")  # what the dispatcher prints before its log is open
+        environment = dict(os.environ)
+        environment["ASAN_OPTIONS"] = "detect_leaks=0:" + environment.get("ASAN_OPTIONS", "abort_on_error=1")
+        self.process = subprocess.Popen(
+            [self.program / "post.office", "-c", self.conf, "start", "--foreground"],
+            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, env=environment, cwd="/",
+            start_new_session=True)
+        DISPATCHERS.add(self.process.pid)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, limit=30):
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the dispatcher ended with {self.process.returncode}\n{self.tail()}")
+            try:
+                Smtp(self.ports["smtp"], limit=5).close()
+                Pop3(self.ports["pop3"], limit=5).close()
+                return True
+            except (OSError, AssertionError, Closed):
+                return False
+        self.until(ready, limit, "the instance to serve SMTP and POP3")
+
+    def start_again(self, limit=20):
+        """After the dispatcher's death: what it left behind may hold ports and locks for some seconds yet."""
+        deadline = time.monotonic() + limit
+        while True:
+            reap()
+            try:
+                return self.start()
+            except AssertionError:
+                if self.process.poll() is None or time.monotonic() > deadline:
+                    raise
+                self.output.close()
+                time.sleep(0.1)
+
+    def until(self, condition, limit, what):
+        """Polls until condition() holds; returns how long that took."""
+        start = time.monotonic()
+        while not condition():
+            if time.monotonic() - start > limit:
+                raise AssertionError(f"waited {limit} s for {what}\n{self.tail()}")
+            time.sleep(0.02)
+        return time.monotonic() - start
+
+    def stop(self, limit=20):
+        """In order; returns the dispatcher's exit status, -9 if it had to be killed."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(limit)
+            except subprocess.TimeoutExpired:
+                self.kill_all()
+        status = self.process.wait()
+        self.process = None
+        self.output.close()
+        return status
+
+    def kill_all(self):
+        """SIGKILL to every process of the instance at once."""
+        pids = [self.process.pid, *descendants(self.process.pid)]
+        for pid in pids:
+            self.signal(pid, signal.SIGKILL)
+        self.process.wait()
+
+        def gone():
+            reap()
+            table = process_table()
+            return not any(pid in table and table[pid][2] != "Z" for pid in pids)
+        self.until(gone, 10, "killed processes to be gone")
+
+    @staticmethod
+    def signal(pid, number):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+    def processes(self):
+        """name -> pids of what runs under the dispatcher, and the dispatcher itself."""
+        found = {"dispatcher": [self.process.pid]}
+        for pid, (_, name, state) in descendants(self.process.pid).items():
+            if state != "Z":
+                found.setdefault(name, []).append(pid)
+        return found
+
+    # ---- commands
+
+    def command(self, *words, input=None, check=True, limit=120, password=None, environment=None):
+        """post.office WORDS as whoever runs the tests."""
+        done = subprocess.run([self.program / "post.office", "-c", self.conf, *words], input=input or "",
+                              capture_output=True, text=True, timeout=limit, cwd="/",
+                              env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0", **(environment or {})})
+        if check:
+            assert done.returncode == 0, \
+                f"post.office {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}\n{self.tail()}"
+        return done
+
+    def form_set(self, name, **fields):
+        return self.command("form", "set", name, input=accounts.form(fields))
+
+    def account_set(self, address, **fields):
+        return self.command("account", "set", address,
+                            input=accounts.form({k.replace("_", "-"): v for k, v in fields.items()}))
+
+    def status(self):
+        return json.loads(self.command("status", "--json").stdout)
+
+    # ---- clients
+
+    def take_user(self):
+        """An account that no other test has touched."""
+        assert self.next_user <= self.users, "the instance has too few accounts for its tests"
+        self.next_user += 1
+        return accounts.User(self.next_user - 1)
+
+    def smtp(self, **options):
+        return Smtp(self.ports["smtp"], **options)
+
+    def submission(self, user=None, **options):
+        """587 after STARTTLS; with a user, logged in."""
+        client = Smtp(self.ports["submission"], **options).ehlo().starttls()
+        if user:
+            client.auth(user.address, user.password)
+        return client
+
+    def pop3(self, user=None, **options):
+        client = Pop3(self.ports["pop3"], **options)
+        return client.login(user.login, user.password) if user else client
+
+    def fetch_all(self, user, delete=False):
+        with self.pop3(user) as pop:
+            messages = [pop.retr(n) for n in range(1, pop.count() + 1)]
+            if delete:
+                for n in range(1, len(messages) + 1):
+                    pop.cmd(f"DELE {n}")
+            pop.quit()
+        return messages
+
+    # ---- evidence
+
+    def log_text(self):
+        return "".join(p.read_text(errors="backslashreplace") for p in sorted(self.log.rglob("*")) if p.is_file())
+
+    def output_text(self):
+        path = self.base / "output"
+        return path.read_text(errors="backslashreplace") if path.exists() else ""
+
+    def tail(self, lines=25):
+        return "--- output\n" + "\n".join(self.output_text().splitlines()[-lines:]) + \
+            "\n--- log\n" + "\n".join(self.log_text().splitlines()[-lines:])
