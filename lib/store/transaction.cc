@@ -1,6 +1,9 @@
 #include "lib/store/transaction.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "lib/error.h"
@@ -112,14 +115,22 @@ int Transaction::begin(MDB_env* env, const mdb::Tables& tables) {
 // file has grown near the end of the map: each record of LMDB's free list begins with its count. Only a read
 // transaction may look at that list; nobody commits in between. What the last two transactions freed is
 // counted but cannot be used yet: that is why the reserve is never small.
+//
+// A disk that will be full before the map is a smaller map: LMDB takes a write cut short by a full disk for
+// an I/O error, after which nobody knows what stands on the disk.
 int Transaction::measure_room(MDB_env* env) {
+  int fd = -1;
+  struct statvfs disk {};
+  if (int error = mdb_env_get_fd(env, &fd); error != 0) return error;
+  if (::fstatvfs(fd, &disk) != 0) return errno;
   MDB_envinfo info{};
   MDB_stat stat{};
   int rc = mdb_env_info(env, &info);
   if (rc == 0) rc = mdb_env_stat(env, &stat);
   if (rc != 0) return rc;
-  std::uint64_t all = info.me_mapsize / stat.ms_psize;
   std::uint64_t used = info.me_last_pgno + 1;
+  std::uint64_t on_disk = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize / stat.ms_psize;
+  std::uint64_t all = std::min<std::uint64_t>(info.me_mapsize / stat.ms_psize, used + on_disk);
   reserve_ = std::clamp<std::uint64_t>(all / 16, kLeastReserve, 4096);
   room_ = all > used ? all - used : 0;
   if (room_ > 4 * reserve_) return 0;
@@ -175,7 +186,7 @@ int Transaction::accept(const Accept& change, Result<std::uint64_t>& result) {
   // The paths to the roots are in the reserve.
   std::uint64_t need = pieces(change.body.size()) + 2 * change.deliveries.size() + 3;
   if (room_ < reserve_ + need) {
-    result = tl::unexpected(Failure{Status::kUnavailable, true, "the store's map is full"});
+    result = tl::unexpected(Failure{Status::kUnavailable, true, "the store's map or disk is full"});
     return 0;
   }
   room_ -= need;
