@@ -177,7 +177,8 @@ void Supervisor::on_ready(Child& child) {
 
 /// A child that closes its control socket, or writes garbage into it, is of no use; one that is ending anyway
 /// may.
-void Supervisor::on_control_closed(Child& child, std::string_view why) {
+void Supervisor::on_control_closed(Child& child, std::string_view channel_says) {
+  std::string why(channel_says);  // the channel's own words go with it
   child.control.reset();
   if (child.pid == 0) return;
   int status = 0;
