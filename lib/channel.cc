@@ -150,7 +150,7 @@ bool Channel::read_some() {
   if (in_size_ - in_begin_ < want || in_end_ == in_size_) {  // make room: move to the front, grow if needed
     std::size_t size = std::max(in_size_, want);
     auto bigger = std::unique_ptr<char[]>(new char[size]);
-    std::memcpy(bigger.get(), have.data(), have.size());
+    if (!have.empty()) std::memcpy(bigger.get(), have.data(), have.size());
     in_ = std::move(bigger);
     in_size_ = size;
     in_end_ = have.size();
