@@ -22,7 +22,7 @@ CXXFLAGS ?= -O2 -g
 CXXFLAGS += -std=c++20 -Wall -Wextra -Wpedantic -Werror -fstack-protector-strong -fPIE -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
 ifeq ($(V),asan)
-CXXFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -DPOST_OFFICE_SANITIZED
+CXXFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1 -Wno-maybe-uninitialized -DPOST_OFFICE_SANITIZED
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(V),fuzz)
 CXX := clang++
