@@ -17,9 +17,10 @@ ifeq ($(origin CXX),default)
 CXX := $(CCACHE) g++
 endif
 
-CPPFLAGS += -I. -D_GNU_SOURCE -DFMT_HEADER_ONLY=0
+CPPFLAGS += -I. -D_GNU_SOURCE
 CXXFLAGS ?= -O2 -g
-CXXFLAGS += -std=c++20 -Wall -Wextra -Wpedantic -Werror -fstack-protector-strong -fPIE -pthread
+CXXFLAGS += -std=c++20 -Wall -Wextra -Wpedantic -Werror -fstack-protector-strong -fPIE -pthread \
+  -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread
 ifeq ($(V),asan)
 CXXFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1 -Wno-maybe-uninitialized -DPOST_OFFICE_SANITIZED
