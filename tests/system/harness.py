@@ -25,10 +25,6 @@ class Pool:
     shared = None
 
     @classmethod
-    def sanitized(cls):
-        return b"__asan_init" in (cls.build / "bin" / "smtpd").read_bytes()
-
-    @classmethod
     def common(cls):
         if cls.shared is None:
             cls.shared = Instance(cls.build).start()

@@ -111,6 +111,10 @@ def service_user():
         return pwd.getpwnam("mta")
 
 
+def sanitized(build):
+    return b"__asan_init" in (build / "bin" / "post.office").read_bytes()
+
+
 def make_base(build):
     """A new folder on a real disk that the suite's user can reach."""
     user = service_user()
@@ -157,7 +161,8 @@ class Instance:
         for name in PROGRAMS:
             target = self.program / name
             shutil.copyfile(self.build / "bin" / name, target)
-            target.chmod(0o711 if self.user else 0o755)
+            # Not readable: not dumpable. A sanitizer reads its options in /proc/self/environ, which needs just that.
+            target.chmod(0o755 if sanitized(self.build) else 0o711)
         for folder in (self.spool, self.mailbox, self.log):
             folder.mkdir(mode=0o711, exist_ok=True)
             folder.chmod(0o711)
