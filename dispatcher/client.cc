@@ -31,7 +31,6 @@ static constexpr int kAnswerSeconds = 3600;             // a long import
 static constexpr int kStopSeconds = 15;
 
 // ---- input
-// ----------------------------------------------------------------------------------------------------------------
 
 /// One line, without its end; no echo if `hidden`.
 static Result<std::string> ask(const char* prompt, bool hidden) {
@@ -93,7 +92,6 @@ static Result<std::string> read_password_file(const std::string& path) {
 }
 
 // ---- talking
-// ----------------------------------------------------------------------------------------------------------------
 
 static std::string command_socket(const Config& config) {
   for (const auto& service : config.services) {
@@ -195,7 +193,6 @@ int run_on_system(const Config& config, Fd socket, const CommandLine& command) {
 }
 
 // ---- stop
-// -------------------------------------------------------------------------------------------------------------------
 
 static bool wait_until_gone(const std::string& pid_path) {
   for (int i = 0; i < kStopSeconds * 20; ++i) {

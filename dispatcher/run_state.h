@@ -1,5 +1,5 @@
 // What the dispatcher keeps under run/: the locked pid file and the count of all processes ever started. See
-// internals.7. Used by the dispatcher after the drop; other_dispatcher() by the `post.office` command.
+// internals.7. Used by the dispatcher after the drop; lock_holder() by the `post.office` command.
 #pragma once
 
 #include <sys/types.h>

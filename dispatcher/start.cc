@@ -111,7 +111,6 @@ static void notify_supervisor(const char* what) {
 }
 
 // ---- the phases
-// ---------------------------------------------------------------------------------------------------------
 
 /// As root, or in a private instance as the caller. Everything here works on root's own directories and on
 /// descriptors.

@@ -155,7 +155,6 @@ void Supervisor::send_certificates(Child& child) {
 }
 
 // ---- what children say
-// ----------------------------------------------------------------------------------------------
 
 bool Supervisor::on_frame(Child& child, Frame& frame) {
   po::messages::Ready ready;
@@ -217,7 +216,6 @@ void Supervisor::on_alive(Child& child, const po::messages::Notice& notice) {
 }
 
 // ---- death
-// ------------------------------------------------------------------------------------------------------------
 
 void Supervisor::reap() {
   // By pid, never by -1: only those that we started, and each only once.
@@ -267,7 +265,6 @@ void Supervisor::schedule_restart(Child& child, std::chrono::milliseconds lived)
 }
 
 // ---- the end
-// ------------------------------------------------------------------------------------------------------------
 // Servers first: what they have read to the end is still stored and answered. Then the owners of data.
 
 void Supervisor::stop(std::string_view why, std::function<void()> when_gone) {
@@ -333,7 +330,6 @@ void Supervisor::restart_modules() {
 }
 
 // ---- log files
-// ----------------------------------------------------------------------------------------------------------
 
 void Supervisor::look_after_log() {
   if (files_.rotate_if_full()) hand_out_log();

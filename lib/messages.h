@@ -30,7 +30,7 @@ namespace po::messages {
 /// Raised when any struct below changes; the dispatcher and its children must agree (Welcome carries it).
 inline constexpr std::uint16_t kVersion = 1;
 
-/// Bodies up to this travel in the frame; larger ones are files that queue hands out (DESIGN: 64 KiB).
+/// Bodies up to this travel in the frame; larger ones are files that queue hands out (OpenBody).
 inline constexpr std::uint32_t kSmallBody = 64 * 1024;
 inline constexpr std::uint32_t kMiB = 1024 * 1024;
 /// No frame is larger than this, whatever its type.
@@ -68,7 +68,6 @@ struct NetAddress {
 using Key = std::array<std::uint8_t, 32>;
 
 // ---- control socket: dispatcher <-> every module
-// ------------------------------------------------------------
 
 /// dispatcher > module, first frame. No answer, no descriptor. 64 KiB.
 struct Welcome {
@@ -194,7 +193,6 @@ struct PassCommand {
 };
 
 // ---- accounts: smtpd, pop3d > accounts
-// ------------------------------------------------------------------------
 
 /// smtpd, pop3d > accounts: is this password right? Answer: Verdict. 8 KiB.
 struct Authenticate {
@@ -227,15 +225,14 @@ struct Verdict {
   static constexpr std::uint16_t kType = 21;
   static constexpr std::uint32_t kMax = 8 * 1024;
   Answer answer = Answer::kUnavailable;
-  std::uint64_t account = 0;  ///< granted only
-  std::string address;        ///< the account's primary address; granted only
-  std::string ticket;         ///< granted and `mailbox`: opaque, good once within 30 s (accounts/ticket.h)
+  std::uint64_t account = 0;      ///< granted only
+  std::string address;            ///< the account's primary address; granted only
+  std::string ticket;             ///< granted and `mailbox`: opaque, good once within 30 s (lib/ticket.h)
   std::uint32_t retry_after = 0;  ///< seconds
   auto fields() { return std::tie(answer, account, address, ticket, retry_after); }
 };
 
 // ---- queue: smtpd > queue
-// -------------------------------------------------------------------------------------
 
 /// DSN NOTIFY (RFC 3461 4.1) as bits; 0 = not given.
 enum Notify : std::uint8_t { kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8 };
@@ -352,7 +349,6 @@ struct Usage {
 };
 
 // ---- queue: pop3d > queue
-// -------------------------------------------------------------------------------------
 
 /// pop3d > queue: redeem a ticket. Answer: one or more Mailbox frames with the same serial. 4 KiB.
 struct OpenMailbox {
@@ -431,7 +427,6 @@ struct CloseMailbox {
 };
 
 // ---- command socket: post.office > accounts (or queue, after PassCommand)
-// ---------------------------------------
 
 /// post.office > accounts: do this. Peer credentials tell who; others must give a Postmaster's password.
 /// Answer: CommandOutput. 16 MiB.
@@ -458,7 +453,6 @@ struct CommandOutput {
 };
 
 // ---- UDP notices (lib/notice.h)
-// -------------------------------------------------------------------------------
 
 enum class NoticeKind : std::uint8_t {
   kAlive = 1,      ///< any module > dispatcher, each second: shown, never acted on

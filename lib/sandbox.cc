@@ -28,7 +28,6 @@ using messages::Role;
 constexpr const char* kDescriptors = "0 1 /dev/null, 2 4 log, 3 control socket, 5 notices";
 
 // ---- THE TABLE
-// -------------------------------------------------------------------------------------------------
 constexpr Row kTable[] = {
     {Role::kAccounts, "accounts", kDescriptors, "smtpd pop3d command",
      "opens none; before: directory/ secrets/ read and write", "accepts on run/command",
@@ -43,10 +42,10 @@ constexpr Row kTable[] = {
 };
 
 // ---- the sets
-// -------------------------------------------------------------------------------------------------- In no
-// set, on purpose: ptrace, process_vm_*, pidfd_*, kill, prlimit of others, truncate by path, chmod, chown,
-// xattr, execve, fork, prctl (dumpable cannot be set again), setuid and its like, io_uring, bpf, mount,
-// keyctl.
+//
+// In no set, on purpose: ptrace, process_vm_*, pidfd_*, kill, prlimit of others, truncate by path, chmod,
+// chown, xattr, execve, fork, prctl (dumpable cannot be set again), setuid and its like, io_uring, bpf,
+// mount, keyctl.
 constexpr int kBaseCalls[] = {
     // data on descriptors that the process has
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(preadv),
@@ -90,7 +89,6 @@ constexpr int kSanitizerCalls[] = {SCMP_SYS(openat), SCMP_SYS(readlink),    SCMP
 #endif
 
 // ---- seccomp
-// ---------------------------------------------------------------------------------------------------
 
 /// Collects the rules; the first that fails is remembered and the whole filter refused.
 class Filter {
@@ -194,8 +192,8 @@ int load_filter(const Row& row, const Paths& paths) {
 }
 
 // ---- Landlock
-// -------------------------------------------------------------------------------------------------- Debian
-// 12's header ends at ABI 2; the kernel's numbers are stable, so the later ones stand here.
+//
+// Debian 12's header ends at ABI 2; the kernel's numbers are stable, so the later ones stand here.
 constexpr std::uint64_t kFsTruncate = 1ULL << 14;                  // ABI 3
 constexpr std::uint64_t kFsIoctlDev = 1ULL << 15;                  // ABI 5
 constexpr std::uint64_t kNetBindTcp = 1, kNetConnectTcp = 2;       // ABI 4
@@ -271,7 +269,6 @@ int restrict_by_landlock(const Row& row, const Paths& paths) {
 }
 
 // ---- the rest
-// --------------------------------------------------------------------------------------------------
 
 /// Landlock covers the calling thread and those it makes; a thread that runs already would stay free.
 bool single_threaded() {

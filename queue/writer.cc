@@ -93,7 +93,7 @@ void Writer::commit(std::vector<Change>& changes, std::vector<Done> done) {
   if (changes.empty()) return;
   auto results = store_.apply(changes);
   after_commit(changes, results, releases);
-  // Only now, after the sync, does anybody hear of it: DESIGN's third sentence.
+  // Only now, after the sync, does anybody hear of it: a promise is given after the commit.
   results.resize(done.size(), std::uint64_t{0});
   if (done.empty()) return;
   completions_.post([done = std::move(done), results = std::move(results)] {

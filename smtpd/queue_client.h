@@ -1,8 +1,8 @@
 // The pipe to queue. A Submit whose answer is lost with the pipe is neither done nor undone: it is asked for
 // by its id on the next pipe, and the client hears 250 or 451 by what is said there; if nothing is said
-// within 30 s of the break, 451 (DESIGN.md section 3). Everything else that was pending becomes a temporary
-// failure. queue is more trusted than this process, but a frame that does not decode closes the pipe all the
-// same. Caller: the server (pipes, ticks), connections (questions).
+// within 30 s of the break, 451 (smtpd(8), "What 250 means"). Everything else that was pending becomes a
+// temporary failure. queue is more trusted than this process, but a frame that does not decode closes the
+// pipe all the same. Caller: the server (pipes, ticks), connections (questions).
 #pragma once
 
 #include <chrono>

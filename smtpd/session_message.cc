@@ -87,7 +87,7 @@ std::optional<Refusal> Session::claim_sender(Transaction& t) {
   t.author.name = account.name;
   t.author.address = primary->canonical();
   t.author.style = static_cast<po::FromStyle>(account.from_rewrite);
-  // FEATURES 41: the return address is rewritten with the From field.
+  // The return address is rewritten with the From field: an answer and an error report go to one place.
   if (t.author.style != po::FromStyle::kNone && !t.mail.null) t.sender = t.author.address;
   return std::nullopt;
 }

@@ -1,6 +1,7 @@
 // What submission does to a header (RFC 6409 section 8): Date and Message-ID where they are missing, the From
-// field by the account's setting (FEATURES item 41). Nothing else is touched, and only on 587, 465 and the
-// local socket. Pure; the header is hostile. Caller: the session, which holds the header until its end.
+// field by the account's From-Address-Rewrite. Nothing else is touched, and only for mail by 587, 465,
+// the local socket, or an authenticated client on 25. Pure; the header is hostile. Caller: the session, which
+// holds the header until its end.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Reading the directory beside its only writer, accounts. The environment is opened with MDB_RDONLY and
-// MDB_NOLOCK: no octet of it can be written from here, and the writer does not know of us (DESIGN.md section
-// 4: accounts keeps a young read transaction so that no page that a young reader sees is used again; each
-// call here is one transaction, ended before it returns). Values are copied out. Callers: smtpd, queue,
+// MDB_NOLOCK: no octet of it can be written from here, and the writer does not know of us (directory(5),
+// Readers: accounts keeps a young read transaction so that no page that a young reader sees is used again;
+// each call here is one transaction, ended before it returns). Values are copied out. Callers: smtpd, queue,
 // pop3d, one Reader per process, one thread at a time.
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace directory {
 
-/// Where mail for an address goes, by the order of DESIGN.md section 5 as far as it is built.
+/// Where mail for an address goes, in the order in which it is looked for.
 enum class Route : std::uint8_t {
   kMailbox,      ///< into the mailbox of `account`
   kForwarding,   ///< an account without a mailbox, or with Forwarding-Addresses: needs a deliverer

@@ -88,7 +88,7 @@ class Writer {
 
   /// Call each kYoungPeriod from the loop, and from one thread only: renews the older of two read
   /// transactions, so that one is always between one and two periods old and LMDB uses no page again that a
-  /// reader which we do not know of may see (DESIGN.md section 4).
+  /// reader which we do not know of may see (directory(5)).
   void hold_young();
   static constexpr std::chrono::seconds kYoungPeriod{5};
 
