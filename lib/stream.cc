@@ -12,7 +12,7 @@ namespace po {
 
 using Clock = std::chrono::steady_clock;
 
-static constexpr auto kFlushLimit = std::chrono::seconds(10);  // without an octet being taken
+static constexpr auto kFlushLimit = std::chrono::seconds(10);
 static constexpr auto kLingerLimit = std::chrono::seconds(2);
 static constexpr int kReadsPerTurn = 4;
 
@@ -59,7 +59,6 @@ struct Stream::Impl {
   void begin_handshake();
   void handshake();
   void after_flush();
-  void on_end();
   void end_input();
   void linger();
   void on_idle_timer();
@@ -138,7 +137,11 @@ void Stream::Impl::read_input() {
     Io io = read_once(scratch(), room, got);
     if (io == Io::kAgain) return;
     if (io == Io::kError) return finish(ssl ? "TLS error or connection reset" : std::strerror(errno));
-    if (io == Io::kEnd) return on_end();
+    if (io == Io::kEnd) {
+      if (out.size() == out_sent) return finish("end of file");
+      closed_why = "end of file";  // a peer that closed only its half still gets the replies that it is due
+      return end_input();
+    }
     progress = Clock::now();
     spoke_clear = true;
     give_input({scratch(), got});
@@ -148,18 +151,6 @@ void Stream::Impl::read_input() {
   if (ssl && SSL_pending(ssl.get()) > 0 && phase == Phase::kOpen && !paused) {
     soon_input.soon(loop, [this] { on_soon_input(); });
   }
-}
-
-// A peer that closed only its half still gets the replies that it is due: those that are queued, and those
-// that its handler waits for itself. The end of file stays readable, so a resumed stream comes here again.
-void Stream::Impl::on_end() {
-  in_callback = true;
-  handler.on_end_of_input();
-  in_callback = false;
-  if (paused || phase != Phase::kOpen) return flush();
-  if (out.size() == out_sent) return finish("end of file");
-  closed_why = "end of file";
-  end_input();
 }
 
 void Stream::Impl::give_input(std::string_view fresh) {
@@ -265,7 +256,6 @@ void Stream::Impl::flush() {
     if (io != Io::kSome) return finish("the connection is broken");
     out_sent += sent;
     progress = Clock::now();
-    if (phase == Phase::kFlushing) deadline.after(loop, kFlushLimit, {});
   }
   out_sent = 0;
   if (out.capacity() > 4096) {
@@ -299,7 +289,6 @@ void Stream::start_tls(std::shared_ptr<const TlsContext> context) {
   m.context = std::move(context);
   m.tls_wanted = true;
   if (m.spoke_clear) m.drop_buffered_input();  // else it is implicit TLS: what has arrived is the handshake
-  m.watch_reading(false);                      // a client that does not take our answer must not keep us busy
   if (!m.in_callback) m.schedule_flush();
 }
 

@@ -30,9 +30,6 @@ class StreamHandler {
   virtual ~StreamHandler() = default;
   virtual std::size_t on_input(std::string_view input) = 0;
   virtual void on_drained() {}
-  /// The peer will send nothing more, and everything it sent has been given. Who still owes it an answer
-  /// pauses reading and is asked again after resuming; else the connection ends when what is queued has left.
-  virtual void on_end_of_input() {}
   /// TLS is established.
   virtual void on_tls() {}
   /// The idle limit passed. Usually: write a last line, close_after_flush().
