@@ -12,7 +12,6 @@ namespace po {
 
 using Clock = std::chrono::steady_clock;
 
-static constexpr auto kFlushLimit = std::chrono::seconds(10);
 static constexpr auto kLingerLimit = std::chrono::seconds(2);
 static constexpr int kReadsPerTurn = 4;
 
@@ -39,10 +38,12 @@ struct Stream::Impl {
   bool discard_input = false, want_write_event = false, flush_scheduled = false, reading = false;
   std::string closed_why;
   std::chrono::seconds idle_limit{0};
+  std::chrono::milliseconds flush_limit;
   Clock::time_point progress = Clock::now();
   Event readable, writable, soon_flush, soon_input, soon_closed, idle, deadline;
 
-  Impl(const Loop& l, Fd socket, StreamHandler& h) : loop(l), fd(std::move(socket)), handler(h) {}
+  Impl(const Loop& l, Fd socket, StreamHandler& h, std::chrono::milliseconds last_words)
+      : loop(l), fd(std::move(socket)), handler(h), flush_limit(last_words) {}
 
   void watch_reading(bool on);
   void on_readable();
@@ -59,14 +60,15 @@ struct Stream::Impl {
   void begin_handshake();
   void handshake();
   void after_flush();
+  void on_end();
   void end_input();
   void linger();
   void on_idle_timer();
   void finish(std::string why);
 };
 
-Stream::Stream(const Loop& loop, Fd socket, StreamHandler& handler)
-    : impl_(std::make_unique<Impl>(loop, std::move(socket), handler)) {
+Stream::Stream(const Loop& loop, Fd socket, StreamHandler& handler, std::chrono::milliseconds flush_limit)
+    : impl_(std::make_unique<Impl>(loop, std::move(socket), handler, flush_limit)) {
   impl_->watch_reading(true);
 }
 
@@ -137,11 +139,7 @@ void Stream::Impl::read_input() {
     Io io = read_once(scratch(), room, got);
     if (io == Io::kAgain) return;
     if (io == Io::kError) return finish(ssl ? "TLS error or connection reset" : std::strerror(errno));
-    if (io == Io::kEnd) {
-      if (out.size() == out_sent) return finish("end of file");
-      closed_why = "end of file";  // a peer that closed only its half still gets the replies that it is due
-      return end_input();
-    }
+    if (io == Io::kEnd) return on_end();
     progress = Clock::now();
     spoke_clear = true;
     give_input({scratch(), got});
@@ -151,6 +149,18 @@ void Stream::Impl::read_input() {
   if (ssl && SSL_pending(ssl.get()) > 0 && phase == Phase::kOpen && !paused) {
     soon_input.soon(loop, [this] { on_soon_input(); });
   }
+}
+
+// A peer that closed only its half still gets the replies that it is due: those that are queued, and those
+// that its handler waits for itself. The end of file stays readable, so a resumed stream comes here again.
+void Stream::Impl::on_end() {
+  in_callback = true;
+  handler.on_end_of_input();
+  in_callback = false;
+  if (paused || phase != Phase::kOpen) return flush();
+  if (out.size() == out_sent) return finish("end of file");
+  closed_why = "end of file";
+  end_input();
 }
 
 void Stream::Impl::give_input(std::string_view fresh) {
@@ -256,6 +266,7 @@ void Stream::Impl::flush() {
     if (io != Io::kSome) return finish("the connection is broken");
     out_sent += sent;
     progress = Clock::now();
+    if (phase == Phase::kFlushing) deadline.after(loop, flush_limit, {});
   }
   out_sent = 0;
   if (out.capacity() > 4096) {
@@ -289,6 +300,7 @@ void Stream::start_tls(std::shared_ptr<const TlsContext> context) {
   m.context = std::move(context);
   m.tls_wanted = true;
   if (m.spoke_clear) m.drop_buffered_input();  // else it is implicit TLS: what has arrived is the handshake
+  m.watch_reading(false);                      // a client that does not take our answer must not keep us busy
   if (!m.in_callback) m.schedule_flush();
 }
 
@@ -378,7 +390,7 @@ void Stream::close_after_flush() {
 void Stream::Impl::end_input() {
   phase = Phase::kFlushing;
   watch_reading(false);
-  deadline.after(loop, kFlushLimit, [this] { finish("the peer did not take our last words"); });
+  deadline.after(loop, flush_limit, [this] { finish("the peer did not take our last words"); });
 }
 
 // Closing a socket that has unread octets sends a reset, which may destroy our last reply on its way: so what

@@ -30,6 +30,9 @@ class StreamHandler {
   virtual ~StreamHandler() = default;
   virtual std::size_t on_input(std::string_view input) = 0;
   virtual void on_drained() {}
+  /// The peer will send nothing more, and everything it sent has been given. Who still owes it an answer
+  /// pauses reading and is asked again after resuming; else the connection ends when what is queued has left.
+  virtual void on_end_of_input() {}
   /// TLS is established.
   virtual void on_tls() {}
   /// The idle limit passed. Usually: write a last line, close_after_flush().
@@ -44,7 +47,11 @@ class Stream {
   static constexpr std::size_t kInputBuffer = 64 * 1024;
   static constexpr std::size_t kHighWater = 256 * 1024;
 
-  Stream(const Loop& loop, Fd socket, StreamHandler& handler);
+  /// After close_after_flush() a peer may take so long over each octet of what is queued.
+  static constexpr std::chrono::milliseconds kFlushLimit{10'000};
+
+  Stream(const Loop& loop, Fd socket, StreamHandler& handler,
+         std::chrono::milliseconds flush_limit = kFlushLimit);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   ~Stream();

@@ -62,6 +62,12 @@ void Connection::on_drained() {
   perform();
 }
 
+// The answers to what was read before the end of the input are still due.
+void Connection::on_end_of_input() {
+  input_ended_ = true;
+  update_reading();
+}
+
 void Connection::on_tls() {
   session_.on_tls(actions_);
   perform();
@@ -328,6 +334,7 @@ void Connection::abort_message(std::string_view why) {
 
 void Connection::update_reading() {
   bool pause = full() || !(session_.wants_input() || session_.starting_tls());
+  if (input_ended_ && (session_.awaits_answer() || session_.sending())) pause = true;
   if (pause == paused_) return;
   paused_ = pause;
   if (pause) {

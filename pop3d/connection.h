@@ -68,6 +68,7 @@ class Connection final : public po::StreamHandler, public PipeClient {
 
   std::size_t on_input(std::string_view input) override;
   void on_drained() override;
+  void on_end_of_input() override;
   void on_tls() override;
   void on_idle() override;
   void on_closed(std::string_view why) override;
@@ -124,6 +125,7 @@ class Connection final : public po::StreamHandler, public PipeClient {
   po::DnsQuestion name_question_;
   Actions actions_;
   bool performing_ = false, paused_ = false, sending_listing_ = false;
+  bool input_ended_ = false;  ///< the client has closed its half
   std::uint64_t handle_ = 0;
   std::unordered_map<std::uint32_t, Fetched> fetched_;
   std::optional<Transfer> transfer_;

@@ -109,6 +109,12 @@ std::size_t Connection::on_input(std::string_view input) {
   return taken;
 }
 
+/// Who closes their half behind the end of data still wants to know what became of the message: unheard, a
+/// message that was stored would be sent again.
+void Connection::on_end_of_input() {
+  if (session_.waiting()) pause();
+}
+
 void Connection::note_progress() {
   patience_.note(Clock::now(), session_.phase(), session_.commands(), session_.octets(), session_.messages());
 }

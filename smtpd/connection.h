@@ -58,6 +58,7 @@ class Connection final : public po::StreamHandler, public Waiter {
   // ---- po::StreamHandler
   std::size_t on_input(std::string_view input) override;
   void on_drained() override;
+  void on_end_of_input() override;
   void on_tls() override;
   void on_idle() override;
   void on_closed(std::string_view why) override;

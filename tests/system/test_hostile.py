@@ -105,6 +105,36 @@ class Crowd:
             s.close()
 
 
+
+class HalfClosed(SystemTest):
+    """A client that has said all it has to say may close its half: what it is owed still comes."""
+
+    def test_the_reply_to_the_end_of_data(self):
+        user = self.user()
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().cmd("MAIL FROM:<a@elsewhere.example>", 250)
+            smtp.cmd(f"RCPT TO:<{user.address}>", 250)
+            smtp.cmd("DATA", 354)
+            smtp.send(b"Subject: half\r\n\r\nclosed\r\n.\r\n")
+            smtp.socket.shutdown(socket.SHUT_WR)
+            smtp.expect(smtp.reply(), 250)
+            self.assertTrue(smtp.at_end())
+        self.only_message(user)
+
+    def test_a_large_message(self):
+        user, content = self.user(), random_content(2_000_000, 7)
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().deliver(content, to=user.address)
+            smtp.quit()
+        with self.instance.pop3() as pop:
+            pop.send(f"USER {user.login}\r\nPASS {user.password}\r\nRETR 1\r\n".encode())
+            pop.socket.shutdown(socket.SHUT_WR)
+            for _ in range(3):
+                pop.ok(pop.read_line())
+            self.assertEqual(without_trace(b"".join(line + b"\r\n" for line in pop.lines()))[0], content)
+            self.assertTrue(pop.at_end())
+
+
 class Hostile(SystemTest):
     own = {"users": 30, "forms": {"system-configuration": {
         "SMTP-Sessions-per-Address": "100", "POP3-Sessions-per-Address": "100"}}}

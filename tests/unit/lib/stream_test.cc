@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <catch2/catch.hpp>
 
+#include <ctime>
 #include <string>
 
 using namespace po;
@@ -20,7 +21,8 @@ struct Echo : StreamHandler {
   std::string closed;
   bool tls_up = false;
 
-  Echo(Loop& l, Fd fd) : loop(l), stream(std::make_unique<Stream>(l, std::move(fd), *this)) {}
+  Echo(Loop& l, Fd fd, std::chrono::milliseconds flush_limit = Stream::kFlushLimit)
+      : loop(l), stream(std::make_unique<Stream>(l, std::move(fd), *this, flush_limit)) {}
   std::size_t on_input(std::string_view input) override {
     std::size_t used = 0;
     for (std::size_t end; (end = input.find('\n', used)) != std::string_view::npos; used = end + 1) {
@@ -149,4 +151,92 @@ TEST_CASE("tls: a key that does not match is refused by name") {
   CHECK(context.error().text.find("certificate 1") == 0);
   CHECK_FALSE(TlsContext::make({}));
   CHECK_FALSE(certificate_days_left("nonsense"));
+}
+
+namespace {
+
+/// Answers "later" some turns of the loop afterwards, as a server does that asks another process first.
+struct Slow : StreamHandler {
+  Loop& loop;
+  Event answer;
+  std::unique_ptr<Stream> stream;
+  bool waiting = false;
+  std::string closed;
+
+  Slow(Loop& l, Fd fd) : loop(l), stream(std::make_unique<Stream>(l, std::move(fd), *this)) {}
+  std::size_t on_input(std::string_view input) override {
+    waiting = true;
+    answer.after(loop, 20ms, [this] {
+      waiting = false;
+      stream->write("answer\n");
+      stream->resume_reading();
+    });
+    return input.size();
+  }
+  void on_end_of_input() override {
+    if (waiting) stream->pause_reading();
+  }
+  void on_idle() override {}
+  void on_closed(std::string_view why) override {
+    closed = why;
+    stream.reset();
+    loop.stop();
+  }
+};
+
+/// Fills what the kernel keeps for a client that does not read, and `more` beyond it.
+void stuff(Stream& stream, std::size_t more) {
+  stream.write(std::string((1U << 20) + more, 'x'));
+}
+
+double cpu_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+}  // namespace
+
+TEST_CASE("stream: who closes only their half still gets the answer that is being made") {
+  Loop loop;
+  Pair pair;
+  Slow slow(loop, std::move(pair.server));
+  REQUIRE(::send(pair.client.get(), "question\n", 9, 0) == 9);
+  REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0);
+  loop.run();
+  CHECK(read_all(pair.client.get()) == "answer\n");
+  CHECK(slow.closed == "end of file");
+}
+
+TEST_CASE("stream: a client that does not take the answer to STARTTLS costs no time") {
+  Loop loop;
+  Pair pair;
+  Echo echo(loop, std::move(pair.server));
+  stuff(*echo.stream, 0);
+  Event say_tls, say_more, end;
+  say_tls.after(loop, 20ms, [&] { REQUIRE(::send(pair.client.get(), "tls\n", 4, 0) == 4); });
+  say_more.after(loop, 50ms, [&] { REQUIRE(::send(pair.client.get(), "more\n", 5, 0) == 5); });
+  double before = cpu_seconds();
+  end.after(loop, 600ms, [&] { loop.stop(); });
+  loop.run();
+  CHECK(echo.lines == std::vector<std::string>{"tls"});
+  CHECK(cpu_seconds() - before < 0.25);
+}
+
+TEST_CASE("stream: last words are let go at the pace of a slow client") {
+  Loop loop;
+  Pair pair;
+  Echo echo(loop, std::move(pair.server), 250ms);
+  std::size_t expected = 1U << 20, got = 0;
+  echo.stream->write(std::string(expected, 'x'));
+  echo.stream->close_after_flush();
+  Event step;
+  char piece[16384];
+  auto take = [&] {
+    ssize_t n = ::recv(pair.client.get(), piece, sizeof piece, MSG_DONTWAIT);
+    if (n > 0) got += static_cast<std::size_t>(n);
+    return n > 0;
+  };
+  step.every(loop, 10ms, take);
+  loop.run();
+  while (take()) continue;
+  CHECK(got == expected);
 }
