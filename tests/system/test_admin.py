@@ -73,6 +73,15 @@ class Status(SystemTest):
         self.assertIn(str(secrets), shown)
         self.assertRegex(shown, "chmod|0?700")
 
+    def test_a_word_too_many_does_nothing(self):
+        before = self.instance.processes()
+        for words in (["stop", "smtpd"], ["shutdown", "now"], ["restart", "pop3d"], ["reload", "tls"], ["status", "--xml"],
+                      ["check", "all"], ["version", "1"], ["start", "smtpd"], ["halt"]):
+            done = self.instance.command(*words, check=False)
+            self.assertEqual(done.returncode, 64, words)
+            self.assertIn(words[0], done.stderr)
+        self.assertEqual(self.instance.processes(), before)
+
     def test_check_of_a_wrong_configuration(self):
         conf = self.instance.base / "wrong.conf"
         conf.write_text(self.instance.conf.read_text() + "nonsense here\n")

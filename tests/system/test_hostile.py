@@ -195,7 +195,8 @@ class Hostile(SystemTest):
         refused, clients = 0, []
         try:
             for _ in range(2 * 100 + 30):  # two processes of smtpd, each with its own count
-                s = socket.create_connection(("127.0.0.1", self.instance.ports["smtp"]), timeout=20, source_address=("127.0.30.1", 0))
+                s = socket.create_connection(("127.0.0.1", self.instance.ports["smtp"]), timeout=20,
+                                             source_address=("127.0.30.1", 0))
                 clients.append(s)
                 refused += s.recv(4096).startswith(b"421")
             self.assertGreater(refused, 0)

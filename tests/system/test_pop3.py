@@ -1,5 +1,6 @@
 """POP3 sessions: what they see, what they delete, and when."""
-
+import base64
+import signal
 
 from content import random_content, without_trace
 from dialogue import Closed, Pop3
@@ -108,7 +109,8 @@ class Sessions(Pop3Test):
     def test_pipelining(self):
         user, contents = self.filled(4)
         with self.instance.pop3() as pop:
-            pop.send(f"USER {user.login}\r\nPASS {user.password}\r\nSTAT\r\n" + "".join(f"DELE {n}\r\n" for n in range(1, 5)) + "QUIT\r\n")
+            pop.send(f"USER {user.login}\r\nPASS {user.password}\r\nSTAT\r\n"
+                     + "".join(f"DELE {n}\r\n" for n in range(1, 5)) + "QUIT\r\n")
             for _ in range(8):
                 pop.ok(pop.read_line())
             self.assertTrue(pop.at_end())
@@ -124,7 +126,6 @@ class Sessions(Pop3Test):
 
     def test_sasl_plain(self):
         user = self.user()
-        import base64
         token = base64.b64encode(f"\0{user.login}\0{user.password}".encode()).decode()
         with self.instance.pop3() as pop:
             pop.cmd("AUTH PLAIN " + token)
@@ -198,8 +199,7 @@ class QueueGone(Pop3Test):
     own = {"users": 40}
 
     def kill_queue(self):
-        import signal
-        pid, = self.instance.processes()["queue"]
+                pid, = self.instance.processes()["queue"]
         self.instance.signal(pid, signal.SIGKILL)
         self.instance.until(lambda: self.instance.processes().get("queue", [pid]) != [pid], 5, "another queue")
         self.instance.until(self.accepts, 10, "mail to be accepted again")
