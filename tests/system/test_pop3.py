@@ -199,7 +199,7 @@ class QueueGone(Pop3Test):
     own = {"users": 40}
 
     def kill_queue(self):
-                pid, = self.instance.processes()["queue"]
+        pid, = self.instance.processes()["queue"]
         self.instance.signal(pid, signal.SIGKILL)
         self.instance.until(lambda: self.instance.processes().get("queue", [pid]) != [pid], 5, "another queue")
         self.instance.until(self.accepts, 10, "mail to be accepted again")
