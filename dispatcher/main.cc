@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -14,6 +13,7 @@
 #include "dispatcher/start.h"
 #include "dispatcher/stopped.h"
 #include "dispatcher/version.h"
+#include "lib/text.h"
 
 namespace dispatcher {
 namespace {
@@ -28,9 +28,9 @@ constexpr const char* kHelp =
     "  status [--json]          every process: pid, up time, restarts, sessions, rate\n"
     "  check                    configuration, owners, modes, ports, certificates, space\n"
     "  account list|show|add|set|passwd|lock|unlock|remove\n"
-    "  form show|set            System Configuration, System Security, Mail Routing\n"
-    "  queue status             what the store holds\n"
-    "  mailbox ADDRESS          what a mailbox holds\n"
+    "  form list|show|set       System Configuration, System Security, Mail Routing\n"
+    "  queue status [--json]    what the store holds\n"
+    "  mailbox ADDRESS [--json] what a mailbox holds\n"
     "  version, help\n"
     "\n"
     "The configuration is /etc/post.office.conf if -c does not name another. See post.office(8).\n";
@@ -40,7 +40,7 @@ struct Options {
   CommandLine command;
 };
 
-int usage(const char* why) {
+int usage(const std::string& why) {
   fmt::print(stderr, "post.office: {}\n\n{}", why, kHelp);
   return kExitUsage;
 }
@@ -51,8 +51,8 @@ bool parse_options(int argc, char** argv, Options& out) {
   for (; i < argc && argv[i][0] == '-'; ++i) {
     std::string_view word = argv[i];
     if (word == "--") break;
-    if (word == "--help" || word == "-h") {
-      out.command.words = {"help"};
+    if (word == "--help" || word == "-h" || word == "--version") {
+      out.command.words = {word == "--version" ? "version" : "help"};
       return true;
     }
     std::string* where = word == "-c" || word == "--config" ? &out.file
@@ -63,6 +63,27 @@ bool parse_options(int argc, char** argv, Options& out) {
   }
   for (; i < argc; ++i) out.command.words.emplace_back(argv[i]);
   return true;
+}
+
+/// What is wrong with the words of a command that this program knows by itself; empty: nothing. A word too
+/// many is refused and not passed over: `stop smtpd` must not stop everything.
+std::string wrong_words(const std::vector<std::string>& words) {
+  struct Verb {
+    std::string_view word, option;  // the one option that may follow, if any
+  };
+  static constexpr Verb kVerbs[] = {
+      {"start", "--foreground"}, {"stop", ""},  {"shutdown", ""}, {"restart", ""}, {"reload", ""},
+      {"status", "--json"},      {"check", ""}, {"version", ""}};
+  for (const Verb& verb : kVerbs) {
+    if (words[0] != verb.word) continue;
+    bool option = words.size() == 2 && !verb.option.empty() && words[1] == verb.option;
+    if (words.size() == 1 || option) return {};
+    if (verb.option.empty()) return fmt::format("{} takes no further word", verb.word);
+    return fmt::format("{} takes {} and nothing else", verb.word, verb.option);
+  }
+  for (std::string_view word : {"account", "form", "queue", "mailbox", "help"})
+    if (words[0] == word) return {};
+  return fmt::format("there is no command '{}'", po::for_display(words[0]));
 }
 
 /// As an absolute path: the dispatcher reads it again at reload, from another working directory.
@@ -97,7 +118,7 @@ int run_elsewhere(const po::config::Config& config, const CommandLine& command) 
     return kExitTemporary;
   }
   if (verb == "account" || verb == "form") return run_on_stopped_system(config, command);
-  fmt::print(stderr, "post.office: not running\n");
+  fmt::print(stderr, "post.office: not running; post.office start starts it\n");
   return 1;
 }
 
@@ -106,6 +127,7 @@ int run(int argc, char** argv) {
   if (!parse_options(argc, argv, options)) return usage("unknown option, or an option without its word");
   std::vector<std::string>& words = options.command.words;
   if (words.empty()) return usage("what is to be done?");
+  if (std::string why = wrong_words(words); !why.empty()) return usage(why);
   if (words[0] == "help") return std::fputs(kHelp, stdout) < 0 ? 1 : 0;
   if (words[0] == "version") {
     fmt::print("Post.Office {}\n", kVersion);
@@ -116,11 +138,7 @@ int run(int argc, char** argv) {
   for (const std::string& problem : parsed.problems) fmt::print(stderr, "{}\n", problem);
   if (!parsed.problems.empty()) return 1;
   const po::config::Config& config = parsed.config;
-  if (words[0] == "start") {
-    bool foreground = words.size() == 2 && words[1] == "--foreground";
-    if (words.size() > 1 && !foreground) return usage("start takes --foreground and nothing else");
-    return run_start(config, foreground);
-  }
+  if (words[0] == "start") return run_start(config, words.size() == 2);
   if (words[0] == "stop" || words[0] == "shutdown") return run_stop(config, options.command);
   if (words[0] == "restart") return run_restart(config, options.command);
   return run_elsewhere(config, options.command);
