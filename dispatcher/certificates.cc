@@ -59,7 +59,9 @@ Result<Certificate> read_certificate(const CertificateFiles& files) {
   po::messages::Certificates one;
   one.certificates.push_back({std::move(*chain), std::move(*key)});
   if (auto context = po::TlsContext::make(one); !context) {
-    return permanent(fmt::format("{} with {}: {}", files.chain, files.key, context.error().text));
+    return permanent(
+        fmt::format("{} with {}: {}; both must be PEM, and the key the one that the certificate was made for",
+                    files.chain, files.key, context.error().text));
   }
   return std::move(one.certificates[0]);
 }

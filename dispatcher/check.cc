@@ -67,6 +67,10 @@ static bool check_identity(const Config& config, Findings& f, Identity& who) {
   } else {
     f.good(fmt::format("user {} and group {} exist", who.user, who.group));
   }
+  if (!config.admin_group.empty()) {
+    auto admins = find_admin_group(config.admin_group);
+    f.result("group " + config.admin_group + " exists", admins ? std::string() : admins.error().text);
+  }
   if (who.group == "mail")
     f.bad("group mail belongs to other software as well; make a group of the suite's own");
   return true;
@@ -128,8 +132,8 @@ static void check_certificates(const Config& config, Findings& f, const Identity
     if (!group_reads && st.st_uid != who.uid) {
       f.warn(
           fmt::format("{} cannot be read by group {}: reload will not see a new key, only restart; chgrp {} "
-                      "and chmod 0640 it",
-                      files.key, who.group, who.group));
+                      "{} && chmod 0640 {}",
+                      files.key, who.group, who.group, files.key, files.key));
     }
   }
 }
@@ -144,7 +148,9 @@ static void check_ports(const Config& config, Findings& f, bool running) {
       one.services = {service};
       one.services[0].listen = {endpoint};
       auto bound = bind_network_ports(one, {}, 0);
-      if (bound)
+      if (bound && !bound->warnings.empty())
+        f.warn(bound->warnings[0]);
+      else if (bound)
         f.good(fmt::format("{} is free for service {}", endpoint.text(), service.name));
       else
         f.bad(bound.error().text);

@@ -46,7 +46,10 @@ static Result<void> make_one(const Directory& d, uid_t uid, gid_t gid) {
   bool made = mkdir(d.path.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) return permanent(fmt::format("directory {} cannot be made", d.path), errno);
   Fd fd(open(d.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return permanent(fmt::format("directory {} cannot be opened", d.path), errno);
+  if (!fd) {
+    return permanent(fmt::format("directory {} cannot be opened ({}); post.office check names owner and mode",
+                                 d.path, std::strerror(errno)));
+  }
   struct stat st {};
   if (fstat(fd.get(), &st) != 0) return permanent(d.path, errno);
   if (made && (st.st_uid != uid || st.st_gid != gid) && fchown(fd.get(), uid, gid) != 0) {

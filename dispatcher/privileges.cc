@@ -36,6 +36,12 @@ Result<Identity> find_identity(const std::string& user, const std::string& group
   return who;
 }
 
+Result<gid_t> find_admin_group(const std::string& group) {
+  ::group* gr = getgrnam(group.c_str());
+  if (gr != nullptr) return gr->gr_gid;
+  return permanent(fmt::format("admin-group {} does not exist; make it: groupadd --system {}", group, group));
+}
+
 Identity own_identity() {
   Identity who{geteuid(), getegid(), {}, {}};
   passwd* pw = getpwuid(who.uid);
@@ -45,8 +51,7 @@ Identity own_identity() {
   return who;
 }
 
-/// No program that is started from here, whatever its bits, gets a capability again. (The setuid maildrop
-/// program of a later release needs a few: it will be named here, with them.)
+/// No program that is started from here, whatever its bits, gets a capability again.
 static void drop_bounding_set() {
   for (int cap = 0; cap < 64; ++cap) {
     if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) return;  // past the last one that the kernel knows

@@ -18,6 +18,8 @@ struct Identity {
 
 /// The numbers of a user and group, or what to do if there is none. uid 0 and gid 0 are refused.
 [[nodiscard]] po::Result<Identity> find_identity(const std::string& user, const std::string& group);
+/// The number of the administrators' group, or what to do if there is none.
+[[nodiscard]] po::Result<gid_t> find_admin_group(const std::string& group);
 /// Who runs this program now (a private instance).
 [[nodiscard]] Identity own_identity();
 /// Becomes `who` in all of real, effective and saved ids, without supplementary groups and capabilities, and

@@ -165,6 +165,7 @@ static po::Error bind_error(const Config& config, const Service& service, const 
                                   service.name, config.file, service.line, std::strerror(error));
   if (error == EADDRINUSE)
     where += fmt::format("; another program has it: ss -ltnp 'sport = :{}'", endpoint.address.port);
+  if (error == EADDRNOTAVAIL) where += "; this host has no such address, ip address shows those that it has";
   if (error == EACCES) where += "; ports below 1024 need root";
   return {po::Kind::kPermanent, error, where};
 }

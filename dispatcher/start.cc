@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -126,9 +125,9 @@ static Result<void> before_drop(Instance& instance, const Report& report, int wa
   if (!who) return tl::unexpected(who.error());
   instance.who = *who;
   if (!config.admin_group.empty()) {
-    ::group* gr = getgrnam(config.admin_group.c_str());
-    if (gr == nullptr) return permanent(fmt::format("admin-group {} does not exist", config.admin_group));
-    instance.admin_gid = gr->gr_gid;
+    auto admins = find_admin_group(config.admin_group);
+    if (!admins) return tl::unexpected(admins.error());
+    instance.admin_gid = *admins;
   }
   if (std::string why = examine_programs(config, who->uid); !why.empty()) return permanent(why);
   raise_descriptor_limit(config);

@@ -374,11 +374,13 @@ void Parser::finish() {
                             shown(endpoint.path)));
       }
     }
+    bool told = false;  // of one line that differs, not of all
     for (const Service& other : config_.services) {
       if (&other == &service) break;
       if (other.off || service.off) continue;
-      if (other.program == service.program && other.processes && service.processes &&
+      if (!told && other.program == service.program && other.processes && service.processes &&
           other.processes != service.processes) {
+        told = true;
         problem(fmt::format("{} has processes={} in line {}; services of one program share its processes",
                             service.program, other.processes, other.line));
       }

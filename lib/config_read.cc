@@ -32,8 +32,9 @@ std::string unsafe_file(int fd) {
   struct stat st {};
   if (fstat(fd, &st) != 0) return fmt::format("cannot be examined: {}", std::strerror(errno));
   if (!S_ISREG(st.st_mode)) return "is not a regular file";
-  if (st.st_mode & (S_IWGRP | S_IWOTH)) return "is writable by others than its owner; chmod go-w it";
-  if (geteuid() == 0 && st.st_uid != 0) return "does not belong to root; chown root it";
+  if (st.st_mode & (S_IWGRP | S_IWOTH))
+    return "is writable by others than its owner; take that away with chmod go-w";
+  if (geteuid() == 0 && st.st_uid != 0) return "does not belong to root; give it back with chown root";
   return {};
 }
 
