@@ -10,8 +10,16 @@ namespace {
 
 constexpr std::size_t kShownOctets = 80;
 
+/// Whether a terminal may take octets of well-formed UTF-8 for commands: U+0080 to U+009F, as CSI.
+bool has_c1_control(std::string_view utf8) {
+  for (std::size_t i = 0; i + 1 < utf8.size(); ++i)
+    if (utf8[i] == '\xc2' && static_cast<unsigned char>(utf8[i + 1]) < 0xa0) return true;
+  return false;
+}
+
 /// Escaped as in a form, so that a foreign value cannot move a terminal's cursor, and cut at a character.
 std::string shown(std::string_view value) {
+  if (!po::is_utf8(value) || has_c1_control(value)) return po::for_display(value, kShownOctets);
   if (value.size() <= kShownOctets) return escape_value(value);
   std::size_t end = kShownOctets;
   while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;
@@ -43,7 +51,7 @@ const Field* Form::find(std::string_view field_name) const {
 std::string Problem::text() const {
   std::string out;
   if (line > 0) out += fmt::format("line {}: ", line);
-  if (!field.empty()) out += fmt::format("{}: ", field);
+  if (!field.empty()) out += fmt::format("{}: ", shown(field));
   if (!value.empty()) out += fmt::format("[{}]: ", shown(value));
   return out + rule;
 }

@@ -192,7 +192,7 @@ void Parser::read_field(std::string_view line, Parsed& into) {
   field_name_.clear();
   if (colon == line.size() || name_key(name).empty())
     return problem(into, "a line of a form is Field-Name: [value]", std::string(line));
-  field_name_ = escape_value(name.substr(0, 80));
+  field_name_ = name.substr(0, 100);  // Problem::text() makes it fit to be shown
   const Field* field = form_.find(name);
   if (!field) return problem(into, fmt::format("the {} form has no such field", form_.title));
   field_name_ = field->name;

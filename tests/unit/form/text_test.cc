@@ -67,6 +67,18 @@ TEST_CASE("one line at a time") {
       {"User's-Real-Name: [x] (a hint [with] (brackets)) [y]", {{"User's-Real-Name", {"x", "y"}}}, {}},
       {"User's-Real-Name: (only a hint that never ends", {{"User's-Real-Name", {}}}, {}},
       {"# a comment\r\nUser's-Real-Name: []\r\n", {{"User's-Real-Name", {""}}}, {}},
+      {"Bog\xff"
+       "us: [x]",
+       {},
+       {"line 1: Bog?us: the Account Data form has no such field"}},
+      {"Bog\x1b"
+       "us: [x]",
+       {},
+       {"line 1: Bog\\x1bus: the Account Data form has no such field"}},
+      {"\xc2\x9b"
+       "31m",
+       {},
+       {"line 1: [??31m]: a line of a form is Field-Name: [value]"}},
       {"User's-Real-Name: [a]]b]", {{"User's-Real-Name", {"a]b"}}}, {}},
       {"User's-Real-Name: []]]", {{"User's-Real-Name", {"]"}}}, {}},
       {"User's-Real-Name: [a\\x0ab\\y\\]", {{"User's-Real-Name", {"a\nb\\y\\"}}}, {}},
