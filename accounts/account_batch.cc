@@ -13,10 +13,6 @@ int line_of(const form::Parsed& where, std::string_view field) {
   return where.line;
 }
 
-std::string taken(std::uint64_t by) {
-  return fmt::format("belongs to account number {} already", by);
-}
-
 }  // namespace
 
 po::Result<AccountBatch> AccountBatch::begin(Administration& administration) {
@@ -25,6 +21,12 @@ po::Result<AccountBatch> AccountBatch::begin(Administration& administration) {
   auto directory = administration.directory().begin();
   if (!directory) return tl::make_unexpected(directory.error());
   return AccountBatch(std::move(*directory), std::move(*secrets));
+}
+
+std::string AccountBatch::taken_by(std::uint64_t account) const {
+  auto line = lines_.find(account);
+  if (line == lines_.end()) return fmt::format("belongs to account number {} already", account);
+  return fmt::format("belongs to the form in line {} already", line->second);
 }
 
 po::Result<void> AccountBatch::check_names(const directory::Account& account, const form::Parsed& where,
@@ -36,7 +38,7 @@ po::Result<void> AccountBatch::check_names(const directory::Account& account, co
     if (!by_login) return tl::make_unexpected(by_login.error());
     for (const auto& owner : {*by_address, *by_login}) {
       if (!owner || *owner == account.id) continue;
-      problems.push_back({line_of(where, field), std::string(field), name, taken(*owner)});
+      problems.push_back({line_of(where, field), std::string(field), name, taken_by(*owner)});
       break;
     }
     return {};
@@ -74,6 +76,7 @@ po::Result<std::optional<std::uint64_t>> AccountBatch::add(const form::Values& v
   auto id = directory_.add(std::move(account));
   if (!id) return tl::make_unexpected(id.error());
   password.account = *id;
+  lines_[*id] = where.line;
   passwords_.push_back(std::move(password));
   directory_changed_ = true;
   return std::optional(*id);

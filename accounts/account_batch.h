@@ -2,6 +2,7 @@
 // commits as a whole. Problems name the line of the form. Caller: account_commands.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class AccountBatch {
   AccountBatch(directory::Change d, SecretsChange s) : directory_(std::move(d)), secrets_(std::move(s)) {}
   po::Result<void> check_names(const directory::Account& account, const form::Parsed& where,
                                std::vector<form::Problem>& problems);
+  /// A number that this batch gave is not named: nobody could look it up if the batch is dropped.
+  [[nodiscard]] std::string taken_by(std::uint64_t account) const;
   struct Password {
     std::uint64_t account = 0;
     std::string ready, plain;
@@ -42,6 +45,7 @@ class AccountBatch {
   directory::Change directory_;
   SecretsChange secrets_;
   std::vector<Password> passwords_;
+  std::map<std::uint64_t, int> lines_;  ///< where the forms of new accounts begin
   bool directory_changed_ = false;
 };
 

@@ -252,7 +252,10 @@ CommandResult set_password(Administration& admin, const Account& account, std::s
 }
 
 CommandResult set_lock(Administration& admin, const Account& account, bool lock) {
-  return change_account(admin, account, {{"Account-Locked", {lock ? "yes" : "no"}}}, {});
+  CommandResult result = change_account(admin, account, {{"Account-Locked", {lock ? "yes" : "no"}}}, {});
+  if (account.locked != lock && result.exit_code == 0)
+    result.out = fmt::format("account {} {}\n", account.id, lock ? "locked" : "unlocked");
+  return result;
 }
 
 CommandResult remove_account(Administration& admin, const Account& account) {

@@ -22,6 +22,7 @@ bool take_option(Words& words, std::string_view option, std::vector<std::string>
 /// A word that is left and begins with "--"; empty if there is none.
 [[nodiscard]] std::string unknown_option(const Words& words);
 
+/// `why` begins with the command, "account show: ...": the usage that follows is that command's.
 [[nodiscard]] CommandResult usage(std::string_view why);
 [[nodiscard]] CommandResult refused(std::string text);
 [[nodiscard]] CommandResult failed(const po::Error& error);

@@ -10,7 +10,7 @@
 namespace accounts {
 namespace {
 
-constexpr std::string_view kUsage =
+constexpr std::string_view kAccountUsage =
     "usage: post.office account list [PATTERN] [--json]\n"
     "       post.office account show ADDRESS|LOGIN|NUMBER [--json]\n"
     "       post.office account add [--keep-going]          (forms on standard input)\n"
@@ -18,10 +18,15 @@ constexpr std::string_view kUsage =
     "       post.office account set ADDRESS [Field=value ...]  (or a form on standard input)\n"
     "       post.office account passwd ADDRESS              (the password on standard input)\n"
     "       post.office account lock|unlock|remove ADDRESS\n"
-    "       post.office form list\n"
+    "ADDRESS: or the log-in name, or the number. Field= empties a field; Field+=value and Field-=value "
+    "change\n"
+    "a list. See accounts(8) and forms(5).\n";
+
+constexpr std::string_view kFormUsage =
+    "usage: post.office form list\n"
     "       post.office form show NAME [--json]\n"
     "       post.office form set NAME [Field=value ...]     (or a form on standard input)\n"
-    "Field= empties a field; Field+=value and Field-=value change a list. See accounts(8) and forms(5).\n";
+    "Field= empties a field; Field+=value and Field-=value change a list. See forms(5).\n";
 
 constexpr std::size_t kMostShown = 1000;
 
@@ -63,7 +68,7 @@ std::string unknown_option(const Words& words) {
 }
 
 CommandResult usage(std::string_view why) {
-  return {{}, fmt::format("{}\n{}", why, kUsage), kExitUsage};
+  return {{}, fmt::format("{}\n{}", why, why.starts_with("form") ? kFormUsage : kAccountUsage), kExitUsage};
 }
 
 CommandResult refused(std::string text) {

@@ -7,6 +7,7 @@
 #include "lib/form/json.h"
 #include "lib/form/settings_form.h"
 #include "lib/form/text.h"
+#include "lib/text.h"
 
 namespace accounts {
 namespace {
@@ -61,7 +62,7 @@ CommandResult set_form(Administration& admin, const form::Form& f, const Words& 
 }  // namespace
 
 CommandResult run_form_command(Administration& admin, Words words, std::string_view input) {
-  bool json = take_flag(words, "--json");
+  bool json = !words.empty() && words[0] == "show" && take_flag(words, "--json");
   if (auto bad = unknown_option(words); !bad.empty())
     return usage(fmt::format("form: unknown option {}", bad));
   if (words.empty()) return usage("form: say list, show or set");
@@ -71,7 +72,9 @@ CommandResult run_form_command(Administration& admin, Words words, std::string_v
   if (words.size() < 2)
     return usage(fmt::format("form {}: say which form; 'post.office form list' names them", verb));
   const form::Form* f = form::find_form(words[1]);
-  if (!f) return refused(fmt::format("there is no form {}; 'post.office form list' names them", words[1]));
+  if (!f)
+    return refused(
+        fmt::format("there is no form {}; 'post.office form list' names them", po::for_display(words[1])));
   if (f == &form::account_data())
     return refused("every account has its own Account Data form: use 'post.office account show' and 'set'");
   words.erase(words.begin(), words.begin() + 2);

@@ -96,6 +96,12 @@ TEST_CASE("a form with a wrong field is refused whole, everything wrong is named
         "line 2: Internet-Addresses: [JANIE@podunk.edu]: belongs to account number 2 already\n"
         "line 3: POP-Login-Name: [jlee]: belongs to account number 2 already\n"
         "nothing was added\n");
+  result = office.run({"account", "add"},
+                      "User's-Real-Name: [x]\nInternet-Addresses: [new@podunk.edu]\n"
+                      "User's-Real-Name: [y]\nInternet-Addresses: [NEW@podunk.edu]\n");
+  CHECK(result.err ==
+        "line 4: Internet-Addresses: [NEW@podunk.edu]: belongs to the form in line 1 already\n"
+        "nothing was added\n");
   result = office.run({"account", "set", "jlee", "POP3-Delivery=no"});
   CHECK_THAT(result.err, Contains("has to go somewhere"));
   result = office.run({"account", "set", "jlee", "Account-Locked=perhaps", "Finger-Information=x"});
@@ -144,7 +150,7 @@ TEST_CASE("many accounts in one transaction") {
 TEST_CASE("list, in text and JSON") {
   Office office;
   office.good({"account", "add"}, kJanie);
-  office.good({"account", "lock", "jlee"});
+  CHECK(office.good({"account", "lock", "jlee"}) == "account 2 locked\n");
   CHECK_THAT(office.good({"account", "list"}),
              Contains("Postmaster@mail.podunk.edu") && Contains("(locked)"));
   CHECK(office.good({"account", "list", "nobody"}).empty());
@@ -194,7 +200,9 @@ TEST_CASE("wrong usage is told with the usage, and changes nothing") {
   for (const auto& words : wrong) {
     auto result = office.run(words);
     CHECK(result.exit_code == 64);
-    CHECK_THAT(result.err, Contains("usage: post.office account list"));
+    bool form = !words.empty() && words[0] == "form";
+    CHECK_THAT(result.err,
+               Contains(form ? "usage: post.office form list" : "usage: post.office account list"));
   }
   CHECK(office.run({"account", "remove", "postmaster"}).exit_code == 1);
   CHECK(office.run({"form", "show", "account-data"}).exit_code == 1);
