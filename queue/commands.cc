@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/address.h"
+#include "lib/text.h"
 
 namespace queue {
 
@@ -166,7 +167,10 @@ static CommandOutput mailbox(Office& office, const std::string& address, bool js
   if (!parsed) return fail(kExitRefused, parsed.error().text);
   auto routed = office.parts.route(parsed->canonical());
   if (!routed) return fail(kExitTemporary, routed.error().text);
-  if (!routed->account) return fail(kExitRefused, "no account has this address");
+  if (!routed->account) {
+    return fail(kExitRefused, fmt::format("no account has the address {}; post.office account list shows all",
+                                          po::for_display(parsed->canonical())));
+  }
   MailboxView view;
   view.address = routed->account->addresses.empty() ? parsed->canonical() : routed->account->addresses[0];
   view.account = routed->account->id;
