@@ -10,6 +10,7 @@ void Pipes::connect(Role role, po::Fd fd) {
     accounts_ = std::make_unique<po::Channel>(
         loop_, std::move(fd), [this](po::Frame& f) { return on_accounts_frame(f); },
         [this](std::string_view why) { on_accounts_closed(why); });
+    lost_accounts_.back();
     std::erase_if(questions_, [](const auto& entry) { return entry.second.client == 0; });
     // A password check changes nothing at accounts that must not happen twice: ask all again.
     for (auto& [serial, question] : questions_) accounts_->send(serial, question.frame);
@@ -18,6 +19,7 @@ void Pipes::connect(Role role, po::Fd fd) {
     queue_ = std::make_unique<po::Channel>(
         loop_, std::move(fd), [this](po::Frame& f) { return on_queue_frame(f); },
         [this](std::string_view why) { on_queue_closed(why); });
+    lost_queue_.back();
     for (const Opening& opening : std::exchange(openings_, {})) send_opening(opening.client, opening.frame);
   }
 }
@@ -136,12 +138,14 @@ bool Pipes::on_mailbox_frame(const Expected& expected, const Mailbox& mailbox) {
 void Pipes::on_accounts_closed(std::string_view why) {
   log_.event("pipe-closed").kv("peer", "accounts").kv("why", why);
   accounts_.reset();
+  lost_accounts_.lost();
   for (auto& [serial, question] : questions_) question.waiting_since = Clock::now();
   wait_for_pipes();
 }
 
 void Pipes::on_queue_closed(std::string_view why) {
   log_.event("pipe-closed").kv("peer", "queue").kv("why", why);
+  lost_queue_.lost();
   lose_mailboxes();
 }
 

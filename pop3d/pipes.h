@@ -14,6 +14,7 @@
 #include "lib/channel.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/lost_pipe.h"
 #include "lib/messages.h"
 
 namespace pop3d {
@@ -50,6 +51,10 @@ class Pipes {
   void retrieve(std::uint64_t client, std::uint32_t slot, std::uint64_t handle, const po::MessageId& id);
   void expunge(std::uint64_t client, po::messages::Expunge question);
   void close_mailbox(std::uint64_t handle);
+  /// There will be no new pipe to one of the two.
+  [[nodiscard]] bool hopeless(std::chrono::steady_clock::time_point now) const {
+    return lost_accounts_.hopeless(now) || lost_queue_.hopeless(now);
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -90,6 +95,7 @@ class Pipes {
   std::vector<Opening> openings_;                          ///< waiting for a pipe to queue
   std::unordered_map<std::uint32_t, Expected> expected_;   ///< of queue
   std::unique_ptr<po::Channel> accounts_, queue_;
+  po::LostPipe lost_accounts_, lost_queue_;
   po::Event patience_;
 };
 

@@ -22,6 +22,7 @@ Server::Server(po::Module& module, directory::Reader directory, po::ResolverOpti
   clock_.every(module_.loop(), kTimeCheck, [this] {
     auto now = Connection::Clock::now();
     for (auto& [number, guest] : guests_) guest.connection->check_time(now);
+    if (!stopping_ && pipes_.hopeless(now)) start_anew();
   });
 }
 
@@ -54,6 +55,13 @@ void Server::on_stop(std::uint32_t) {
   for (auto& door : doors_) door->listener->stop();
   for (auto& [number, guest] : guests_) guest.connection->stop();
   if (guests_.empty()) module_.finished();
+}
+
+// The next start of this program has both pipes again.
+void Server::start_anew() {
+  module_.log().event("no-new-pipe");
+  on_stop(0);
+  end_.after(module_.loop(), std::chrono::seconds(5), [this] { module_.finished(); });
 }
 
 po::Counters Server::counters() {

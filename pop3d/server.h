@@ -45,6 +45,7 @@ class Server final : public po::ModuleHandler {
   void refuse(const Door& door, po::Fd socket, const po::messages::NetAddress& address, const char* why);
   void let_in(Door& door, po::Fd socket, const po::messages::NetAddress& address, std::string limit_key);
   void gone(std::uint64_t number);
+  void start_anew();
   void refresh_settings();
   [[nodiscard]] Conditions conditions(const Door& door, const po::messages::NetAddress& address) const;
 
@@ -60,7 +61,7 @@ class Server final : public po::ModuleHandler {
   std::unordered_map<std::string, std::uint32_t> per_address_;
   std::unordered_map<std::uint64_t, Guest> guests_;
   std::uint64_t last_number_ = 0;
-  po::Event clock_;
+  po::Event clock_, end_;
   bool stopping_ = false;
 };
 

@@ -14,8 +14,10 @@ void AccountsClient::connect(po::Fd pipe) {
       loop_, std::move(pipe), [this](po::Frame& frame) { return on_frame(frame); },
       [this](std::string_view why) {
         log_.event("peer-gone").kv("peer", "accounts").kv("why", why);
+        lost_pipe_.lost();
         on_broken();
       });
+  lost_pipe_.back();
   for (Pending& p : std::exchange(without_pipe_, {})) ask(std::move(p));
 }
 

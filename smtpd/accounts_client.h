@@ -13,6 +13,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/lost_pipe.h"
 #include "smtpd/peers.h"
 #include "smtpd/policy.h"
 
@@ -29,6 +30,8 @@ class AccountsClient {
   void authenticate(po::messages::Authenticate question, Waiter& waiter);
   void forget(Waiter& waiter);
   void tick(Moment now);
+  /// There will be no new pipe.
+  [[nodiscard]] bool hopeless(Moment now) const { return lost_pipe_.hopeless(now); }
 
  private:
   struct Pending {
@@ -43,6 +46,7 @@ class AccountsClient {
   const po::Loop& loop_;
   po::Log& log_;
   std::unique_ptr<po::Channel> channel_;
+  po::LostPipe lost_pipe_;
   std::unordered_map<std::uint32_t, Pending> pending_;  // by serial
   std::vector<Pending> without_pipe_;
 };

@@ -15,8 +15,10 @@ void QueueClient::connect(po::Fd pipe) {
       loop_, std::move(pipe), [this](po::Frame& frame) { return on_frame(frame); },
       [this](std::string_view why) {
         log_.event("peer-gone").kv("peer", "queue").kv("why", why);
+        lost_pipe_.lost();
         on_broken();
       });
+  lost_pipe_.back();
   for (Pending& p : std::exchange(lost_, {})) ask_stored(std::move(p));
 }
 

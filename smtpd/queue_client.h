@@ -18,6 +18,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/lost_pipe.h"
 #include "smtpd/peers.h"
 #include "smtpd/policy.h"
 
@@ -49,6 +50,8 @@ class QueueClient {
   void forget(Waiter& waiter);
   /// Twice a second or so: gives up what has waited too long.
   void tick(Moment now);
+  /// There will be no new pipe.
+  [[nodiscard]] bool hopeless(Moment now) const { return lost_pipe_.hopeless(now); }
 
  private:
   static constexpr std::size_t kMaxBacklog = 64U << 20;
@@ -79,6 +82,7 @@ class QueueClient {
   const po::Loop& loop_;
   po::Log& log_;
   std::unique_ptr<po::Channel> channel_;
+  po::LostPipe lost_pipe_;
   std::uint64_t generation_ = 0;
   std::unordered_map<std::uint32_t, Pending> pending_;  // by serial
   std::vector<Pending> lost_;                           // Submits that wait for a new pipe or another try

@@ -95,6 +95,16 @@ void Server::tick() {
   queue_.tick(now);
   accounts_.tick(now);
   for (auto& [connection, guest] : guests_) connection->tick(now);
+  if (!stopping_ && (queue_.hopeless(now) || accounts_.hopeless(now))) start_anew();
+}
+
+// The next start of this program has both pipes again.
+void Server::start_anew() {
+  log()
+      .event("no-new-pipe")
+      .kv("to", queue_.hopeless(std::chrono::steady_clock::now()) ? "queue" : "accounts");
+  on_stop(0);
+  end_.after(module_.loop(), std::chrono::seconds(5), [this] { module_.finished(); });
 }
 
 // ---- clients

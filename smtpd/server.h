@@ -52,6 +52,7 @@ class Server final : public po::ModuleHandler, public World, public Host {
   [[nodiscard]] const Reply* refusal(const Door& door, const std::string& key) const;
   void refresh_settings();
   void tick();
+  void start_anew();
 
   // ---- World
   po::Result<directory::Routed> route(std::string_view address) override { return reader_.route(address); }
@@ -91,7 +92,7 @@ class Server final : public po::ModuleHandler, public World, public Host {
   std::size_t refusing_ = 0;
   std::uint64_t served_ = 0, failures_ = 0;
   bool stopping_ = false;
-  po::Event tick_;
+  po::Event tick_, end_;
   std::unordered_map<Connection*, Guest> guests_;  // last: gone before what they use
 };
 

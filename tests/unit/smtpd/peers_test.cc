@@ -241,3 +241,21 @@ TEST_CASE("accounts: asked again on a new pipe, unavailable without one") {
     CHECK_FALSE(a.verdict);
   }
 }
+
+TEST_CASE("a pipe that broke and is not replaced is given up after all restarts would have been over") {
+  Wires wires;
+  Far queue, accounts;
+  smtpd::QueueClient to_queue(wires.loop, wires.log);
+  smtpd::AccountsClient to_accounts(wires.loop, wires.log);
+  CHECK_FALSE(to_queue.hopeless(Clock::now() + 1h));  // not connected yet is not lost
+  to_queue.connect(wires.make(queue));
+  to_accounts.connect(wires.make(accounts));
+  queue.channel.reset();
+  accounts.channel.reset();
+  wires.turn();
+  CHECK_FALSE(to_queue.hopeless(Clock::now() + 30s));
+  CHECK(to_queue.hopeless(Clock::now() + 41s));
+  CHECK(to_accounts.hopeless(Clock::now() + 41s));
+  to_queue.connect(wires.make(queue));
+  CHECK_FALSE(to_queue.hopeless(Clock::now() + 1h));
+}
