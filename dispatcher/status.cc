@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "lib/text.h"
+
 namespace dispatcher {
+
+using po::json_string;
 
 std::string duration_text(std::int64_t s) {
   std::string clock = fmt::format("{:02}:{:02}:{:02}", s / 3600 % 24, s / 60 % 60, s % 60);
@@ -22,18 +26,6 @@ std::string status_text(const StatusHead& head, const std::vector<StatusRow>& ro
                        r.last_alive < 0 ? "-" : fmt::format("{} s", r.last_alive));
   }
   return out;
-}
-
-static std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    else
-      out += c;
-  }
-  return out + '"';
 }
 
 std::string status_json(const StatusHead& head, const std::vector<StatusRow>& rows) {

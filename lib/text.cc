@@ -189,6 +189,36 @@ std::string for_display(std::string_view text, std::size_t max) {
   return cut ? out + "..." : out;
 }
 
+/// Octets of the UTF-8 character at `at`; 0 if there is none.
+static std::size_t utf8_length(std::string_view text, std::size_t at) {
+  for (std::size_t n = 1; n <= 4 && at + n <= text.size(); ++n)
+    if (is_utf8(text.substr(at, n))) return n;
+  return 0;
+}
+
+std::string json_string(std::string_view text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t n = utf8_length(text, i);
+    char c = text[i];
+    if (n == 0) {
+      out += "\\ufffd";
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (octet(c) < 0x20 || c == 0x7f) {
+      out += "\\u00";
+      out += kHex[octet(c) >> 4];
+      out += kHex[octet(c) & 15];
+    } else {
+      out += text.substr(i, n);
+    }
+    i += n == 0 ? 1 : n;
+  }
+  return out + '"';
+}
+
 std::string_view trim(std::string_view text) {
   auto blank = [](char c) { return c == ' ' || c == '\t'; };
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);

@@ -48,6 +48,10 @@ namespace po {
 /// what is longer than `max` ends in "...".
 [[nodiscard]] std::string for_display(std::string_view text, std::size_t max = 80);
 
+/// As a string of JSON (RFC 8259), with its quotation marks; octets that are no UTF-8 become U+FFFD, so that
+/// what comes out is always legal.
+[[nodiscard]] std::string json_string(std::string_view text);
+
 /// Without spaces and tabs at both ends.
 [[nodiscard]] std::string_view trim(std::string_view text);
 

@@ -21,21 +21,6 @@ static CommandOutput fail(std::uint8_t code, std::string_view text) {
   return {{}, fmt::format("post.office: {}\n", text), true, code};
 }
 
-static std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (unsigned char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-    } else if (c < 0x20 || c == 0x7f) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += static_cast<char>(c);
-    }
-  }
-  return out + '"';
-}
-
 static std::uint64_t ms_of(const MessageId& id) {
   std::uint64_t ms = 0;
   for (int i = 0; i < 6; ++i) ms = ms << 8 | id.octets[static_cast<std::size_t>(i)];
@@ -81,7 +66,7 @@ static CommandOutput queue_status(Office& office, bool json) {
         "\"oldest\":{},\"in_work\":{},\"stored\":{},\"refused\":{},\"commits\":{},\"changes_per_commit\":{:."
         "2f}}}\n",
         totals->messages, totals->octets, totals->mailboxes, totals->entries, totals->file_octets,
-        free_octets, json_text(time_text(totals->oldest)), office.changes_in_work, office.stored,
+        free_octets, po::json_string(time_text(totals->oldest)), office.changes_in_work, office.stored,
         office.refused, counts.commits, per_commit);
     return out;
   }
@@ -131,8 +116,8 @@ CommandOutput print_json(const MailboxView& v) {
   CommandOutput out;
   out.out =
       fmt::format("{{\"address\":{},\"account\":{},\"messages\":{},\"octets\":{},\"limit\":{},\"oldest\":{},",
-                  json_text(v.address), v.account, v.usage.messages, v.usage.octets, v.limit,
-                  v.oldest ? json_text(time_text(*v.oldest)) : "null");
+                  po::json_string(v.address), v.account, v.usage.messages, v.usage.octets, v.limit,
+                  v.oldest ? po::json_string(time_text(*v.oldest)) : "null");
   out.out += "\"newest\":[";
   const char* comma = "";
   for (const store::Item& i : v.newest) {

@@ -157,6 +157,7 @@ TEST_CASE("list, in text and JSON") {
   CHECK(office.good({"account", "list", "nobody", "--json"}) == "[]\n");
   std::string json = office.good({"account", "list", "--json", "janie"});
   CHECK_THAT(json, Catch::StartsWith("[{\"User's-Real-Name\": \"Janie Lee\"") && Catch::EndsWith("}]\n"));
+  CHECK_THAT(json, Contains("\"Account-Number\": 2,"));
   CHECK_THAT(json, Contains("\"Account-Locked\": true") && !Contains("assword"));
 }
 

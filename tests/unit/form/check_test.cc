@@ -193,7 +193,6 @@ TEST_CASE("settings survive the way through the forms") {
 }
 
 TEST_CASE("JSON is legal whatever the values are") {
-  CHECK(form::json_string("a\"b\\c\n\x7f\xc3\xa4\xff") == "\"a\\\"b\\\\c\\u000a\\u007f\xc3\xa4\\ufffd\"");
   form::Values values{{"Relay-Domains", {"a.org"}}, {"Address-Completion-Domain", {}}};
   CHECK(form::to_json(form::mail_routing(), values) ==
         "{\"Local-Mail-Domains\": [], \"Relay-Domains\": [\"a.org\"], \"Address-Completion-Domain\": null}");

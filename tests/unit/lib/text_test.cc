@@ -55,6 +55,11 @@ TEST_CASE("text: xtext") {
     CHECK(!po::xtext_decode(bad).has_value());
 }
 
+TEST_CASE("text: a string of JSON") {
+  CHECK(po::json_string("a\"b\\c\n\x7f\xc3\xa4\xff") == "\"a\\\"b\\\\c\\u000a\\u007f\xc3\xa4\\ufffd\"");
+  CHECK(po::json_string("") == "\"\"");
+}
+
 TEST_CASE("text: letters and display") {
   CHECK(po::ascii_lower("AbC-\xc3\x9c") == "abc-\xc3\x9c");
   CHECK(po::equal_ignoring_case("MAIL", "mail"));
