@@ -106,22 +106,7 @@ std::vector<InheritedSocket> take_inherited_sockets() {
 // ---- binding
 
 static socklen_t to_sockaddr(const Endpoint& endpoint, sockaddr_storage& ss) {
-  if (endpoint.address.family == 4) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(endpoint.address.port);
-    std::memcpy(&in.sin_addr, endpoint.address.octets.data(), 4);
-    std::memcpy(&ss, &in, sizeof in);
-    return sizeof in;
-  }
-  if (endpoint.address.family == 6) {
-    sockaddr_in6 in{};
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(endpoint.address.port);
-    std::memcpy(&in.sin6_addr, endpoint.address.octets.data(), 16);
-    std::memcpy(&ss, &in, sizeof in);
-    return sizeof in;
-  }
+  if (socklen_t network = po::to_sockaddr(endpoint.address, ss); network != 0) return network;
   sockaddr_un un{};
   un.sun_family = AF_UNIX;
   std::size_t length =

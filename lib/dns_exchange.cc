@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "lib/net_address.h"
+
 namespace po {
 
 using messages::NetAddress;
@@ -20,20 +22,9 @@ constexpr std::size_t kUdpBuffer = 4096;
 constexpr std::size_t kTcpPrefix = 2;  // RFC 1035 4.2.2
 
 bool connect_to(int fd, const NetAddress& server) {
-  int rc = -1;
-  if (server.family == 4) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(server.port);
-    std::memcpy(&in.sin_addr, server.octets.data(), 4);
-    rc = connect(fd, reinterpret_cast<const sockaddr*>(&in), sizeof in);
-  } else {
-    sockaddr_in6 in{};
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(server.port);
-    std::memcpy(&in.sin6_addr, server.octets.data(), 16);
-    rc = connect(fd, reinterpret_cast<const sockaddr*>(&in), sizeof in);
-  }
+  sockaddr_storage ss{};
+  unsigned length = to_sockaddr(server, ss);
+  int rc = connect(fd, reinterpret_cast<const sockaddr*>(&ss), length);
   return rc == 0 || errno == EINPROGRESS;
 }
 

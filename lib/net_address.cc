@@ -54,6 +54,25 @@ NetAddress net_address(const void* sockaddr, unsigned length) {
   return a;
 }
 
+unsigned to_sockaddr(const NetAddress& a, sockaddr_storage& out) {
+  out = {};
+  if (a.family == 4) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(a.port);
+    std::memcpy(&in.sin_addr, a.octets.data(), 4);
+    std::memcpy(&out, &in, sizeof in);
+    return sizeof in;
+  }
+  if (a.family != 6) return 0;
+  sockaddr_in6 in{};
+  in.sin6_family = AF_INET6;
+  in.sin6_port = htons(a.port);
+  std::memcpy(&in.sin6_addr, a.octets.data(), 16);
+  std::memcpy(&out, &in, sizeof in);
+  return sizeof in;
+}
+
 std::optional<NetAddress> parse_address(std::string_view text) {
   std::string z(text);
   NetAddress a;
