@@ -35,8 +35,6 @@ Result<PidFile> PidFile::lock(const std::string& path) {
     return permanent(fmt::format("post.office runs already as process {} ({} is locked); stop it first",
                                  holder.value_or(0), path));
   }
-  struct stat st {};
-  file.unclean_ = fstat(file.fd_.get(), &st) == 0 && st.st_size > 0;
   std::string text = fmt::format("{}\n", getpid());
   if (ftruncate(file.fd_.get(), 0) != 0 ||
       pwrite(file.fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
@@ -46,7 +44,7 @@ Result<PidFile> PidFile::lock(const std::string& path) {
 }
 
 void PidFile::release() {
-  if (fd_ && ftruncate(fd_.get(), 0) == 0) unclean_ = false;
+  [[maybe_unused]] int rc = ftruncate(fd_.get(), 0);  // not empty: the next start waits for its ports
   fd_.reset();
 }
 

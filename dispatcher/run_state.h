@@ -18,13 +18,10 @@ class PidFile {
  public:
   /// Take it in the process that stays (the lock does not pass a fork).
   [[nodiscard]] static po::Result<PidFile> lock(const std::string& path);
-  /// Whether the last dispatcher ended without release(): its processes may still be finishing.
-  [[nodiscard]] bool found_unclean() const { return unclean_; }
   void release();
 
  private:
   po::Fd fd_;
-  bool unclean_ = false;
 };
 
 /// Who holds the lock on run/pid, as the kernel says; nothing if nobody does or the file is not there.

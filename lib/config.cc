@@ -483,11 +483,4 @@ bool is_qualified_name(std::string_view name) {
   }
 }
 
-const char* protocol_name(messages::Protocol protocol) {
-  for (const ProtocolRow& row : kProtocols) {
-    if (row.protocol == protocol) return row.name.data();
-  }
-  return "?";
-}
-
 }  // namespace po::config

@@ -87,7 +87,6 @@ struct Parsed {
                                                                      std::uint16_t port_if_none);
 /// Letters, digits, hyphens and dots, at least one dot, by RFC 1123 2.1.
 [[nodiscard]] bool is_qualified_name(std::string_view name);
-[[nodiscard]] const char* protocol_name(messages::Protocol protocol);
 
 inline constexpr std::uint32_t kDefaultSessions = 1000;
 inline constexpr std::uint32_t kMaxProcesses = 64;

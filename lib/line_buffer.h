@@ -40,8 +40,6 @@ class LineReader {
   [[nodiscard]] std::size_t pending() const { return seen_; }
   /// Forgets an incomplete line (STARTTLS).
   void reset();
-  /// For the lines that begin after this call; an incomplete line is measured by it too.
-  void set_limit(std::size_t limit) { limit_ = limit; }
 
  private:
   void scan(std::string_view piece);
