@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -192,6 +193,10 @@ int run_check(const po::config::Parsed& parsed) {
   check_ports(config, f, running);
   for (const std::string& d : {config.spool_directory, config.mailbox_directory, config.log_directory})
     check_space(d, f);
+  bool commands = std::any_of(config.services.begin(), config.services.end(), [](const auto& s) {
+    return !s.off && s.protocol == po::messages::Protocol::kCommand;
+  });
+  if (!commands) f.warn("no command service: once it runs, only signals reach it, and stop by root");
   if (config.resolvers.empty()) f.warn("no resolver: names of clients are looked up in /etc/hosts only");
   fmt::print("{}\n", f.wrong() == 0
                          ? "Nothing is wrong."
