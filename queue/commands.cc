@@ -66,8 +66,8 @@ static CommandOutput queue_status(Office& office, bool json) {
         "\"oldest\":{},\"in_work\":{},\"stored\":{},\"refused\":{},\"commits\":{},\"changes_per_commit\":{:."
         "2f}}}\n",
         totals->messages, totals->octets, totals->mailboxes, totals->entries, totals->file_octets,
-        free_octets, po::json_string(time_text(totals->oldest)), office.changes_in_work, office.stored,
-        office.refused, counts.commits, per_commit);
+        free_octets, totals->oldest == MessageId{} ? "null" : po::json_string(time_text(totals->oldest)),
+        office.changes_in_work, office.stored, office.refused, counts.commits, per_commit);
     return out;
   }
   out.out = fmt::format(
