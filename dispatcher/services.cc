@@ -253,7 +253,8 @@ std::uint64_t descriptor_limit(const Config& config, const std::string& program)
     sessions +=
         service.listen.size() * (service.sessions != 0 ? service.sessions : po::config::kDefaultSessions);
   }
-  return 256 + 2 * sessions;  // a session's socket and, at times, a body's file
+  // A session's socket and, at times, a body's file; in pop3d a second one, asked for ahead.
+  return 256 + (program == "pop3d" ? 3 : 2) * sessions;
 }
 
 }  // namespace dispatcher

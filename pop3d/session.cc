@@ -124,7 +124,7 @@ void Session::advance(Actions& actions) {
 void Session::send_head_message(Actions& actions) {
   Pending head = std::move(pending_.front());
   --asked_;
-  asked_octets_ -= std::min<std::uint64_t>(entries_[head.index].size(), po::messages::kSmallBody);
+  asked_octets_ -= window_share(entries_[head.index].size());
   if (head.kind == Kind::kDone) {
     sending_ = true;  // it stays at the head until on_sent()
     if (!head.lines) ++retrieved_;

@@ -96,6 +96,12 @@ inline constexpr std::size_t kSaslLine = 12'288;
 /// Messages asked for ahead: so many, or as many as hold this many octets in frames.
 inline constexpr std::size_t kWindow = 16;
 inline constexpr std::uint64_t kWindowOctets = 256 * 1024;
+/// What a message takes of the window. A large one comes as a descriptor and takes all of it: one is asked
+/// for ahead while another is sent, so that a session holds three descriptors at most
+/// (dispatcher/services.cc).
+[[nodiscard]] constexpr std::uint64_t window_share(std::uint64_t size) {
+  return size > po::messages::kSmallBody ? kWindowOctets : size;
+}
 /// Answers that wait for an earlier one.
 inline constexpr std::size_t kMaxPending = 64;
 /// Messages that one session sees, the oldest: what one Expunge frame can name.

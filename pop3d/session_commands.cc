@@ -184,7 +184,7 @@ void Session::retr(const Command& command, Actions& actions) {
   message.index = *index;
   if (command.verb == Verb::kTop) message.lines = command.lines;
   ++asked_;
-  asked_octets_ += std::min<std::uint64_t>(entries_[*index].size(), po::messages::kSmallBody);
+  asked_octets_ += window_share(entries_[*index].size());
   actions.emplace_back(Fetch{message.slot, entries_[*index].id});
 }
 

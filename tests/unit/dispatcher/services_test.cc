@@ -57,6 +57,20 @@ TEST_CASE("the processes of a service table") {
   CHECK(wanted_children(config_of("service a smtp 0.0.0.0:25 smtpd off\n")).size() == 2);
 }
 
+TEST_CASE("descriptors: enough for each session at its worst") {
+  po::config::Config config;
+  po::config::Service service;
+  service.listen.resize(2);
+  service.sessions = 100;
+  for (const char* program : {"smtpd", "pop3d"}) {
+    service.program = program;
+    config.services.push_back(service);
+  }
+  CHECK(descriptor_limit(config, "smtpd") >= 100 * 2 * 2);  // the client, a body's file
+  CHECK(descriptor_limit(config, "pop3d") >=
+        100 * 2 * 3);  // the client, a file that is sent, one asked ahead
+}
+
 TEST_CASE("binding: done, taken, and off") {
   std::string port = std::to_string(free_port());
   auto config =

@@ -77,7 +77,7 @@ TEST_CASE("messages are asked for ahead within a window") {
     std::size_t size;
     std::size_t most;
   };
-  for (const Case& c : {Case{100, kWindow}, Case{30'000, 9}, Case{64 * 1024, 4}, Case{1'000'000, 4}}) {
+  for (const Case& c : {Case{100, kWindow}, Case{30'000, 9}, Case{60'000, 5}, Case{1'000'000, 1}}) {
     Player player = logged_in(many_messages(100, c.size));
     player.hold_fetches(true);
     std::string commands;
