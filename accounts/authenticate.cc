@@ -26,12 +26,6 @@ std::int64_t unix_seconds() {
       .count();
 }
 
-std::uint64_t unix_milliseconds() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                        std::chrono::system_clock::now().time_since_epoch())
-                                        .count());
-}
-
 po::messages::Key random_key() {
   po::messages::Key key;
   if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) po::panic("no random octets");
@@ -243,7 +237,7 @@ void Authenticator::grant(Try& t, Verdict& verdict) {
   verdict.address = t.account->addresses.empty() ? std::string() : t.account->addresses[0];
   if (t.request.mailbox)
     verdict.ticket = po::seal_ticket(
-        ticket_key_, {t.account->id, unix_milliseconds(), random_number(), t.request.session});
+        ticket_key_, {t.account->id, po::ticket_now_ms(), random_number(), t.request.session});
   if (!t.known_today) remember_address(t);
 }
 

@@ -1,5 +1,7 @@
 #include "lib/ticket.h"
 
+#include <time.h>
+
 #include "lib/notice.h"
 
 namespace po {
@@ -8,6 +10,12 @@ static constexpr std::size_t kMac = 32;
 static constexpr std::size_t kMaxTicket = 512;
 // What is sealed begins with its purpose, so that no other use of the key can make a ticket.
 static constexpr std::string_view kPurpose = "post.office mailbox ticket";
+
+std::uint64_t ticket_now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000 + static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
+}
 
 std::string seal_ticket(const messages::Key& key, const Ticket& ticket) {
   std::string body = wire::encode(ticket);

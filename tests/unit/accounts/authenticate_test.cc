@@ -74,6 +74,9 @@ TEST_CASE("a mailbox gets a ticket that queue can open") {
   REQUIRE(ticket);
   CHECK(ticket->account == 2);
   CHECK(ticket->session == "s1");
+  // Of the clock that queue reads too, and that no step of the time of day reaches.
+  CHECK(ticket->issued_ms <= po::ticket_now_ms());
+  CHECK(ticket->issued_ms + 10'000 > po::ticket_now_ms());
   desk.good({"account", "set", "jlee", "POP3-Delivery=no", "Forwarding-Addresses=x@y.example"});
   CHECK(desk.ask(request).answer == Answer::kNoMailbox);
 }

@@ -1,5 +1,7 @@
 #include "lib/wire.h"
 
+#include <time.h>
+
 #include <catch2/catch.hpp>
 
 #include "lib/channel.h"
@@ -102,6 +104,12 @@ TEST_CASE("notice: only its sender, only newer, only unchanged") {
   CHECK_FALSE(stranger.open(writer.seal(notice)));
   CHECK(notice_sender(one) == 5U);
   CHECK_FALSE(notice_sender("abc"));
+}
+
+TEST_CASE("ticket: its clock is not the time of day, which may be stepped back") {
+  timespec boot{};
+  REQUIRE(::clock_gettime(CLOCK_BOOTTIME, &boot) == 0);
+  CHECK(ticket_now_ms() / 1000 - static_cast<std::uint64_t>(boot.tv_sec) <= 1);
 }
 
 TEST_CASE("ticket: opens with its key, unchanged") {

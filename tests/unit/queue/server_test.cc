@@ -103,7 +103,7 @@ class TestOffice {
   }
   Mailbox open_mailbox(TestPeer& peer, std::uint64_t account) {
     static std::uint64_t nonce = 0;
-    std::string ticket = po::seal_ticket(kKey, {account, now_ms(), ++nonce, "s"});
+    std::string ticket = po::seal_ticket(kKey, {account, po::ticket_now_ms(), ++nonce, "s"});
     return ask<Mailbox>(peer, OpenMailbox{ticket, "s"});
   }
   Server& server() { return *server_; }
