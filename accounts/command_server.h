@@ -60,7 +60,6 @@ class CommandServer {
   void stop();
   [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
 
-  static constexpr std::size_t kMostInput = 256U << 20;
   static constexpr std::size_t kMostUnknownPeers = 16;  ///< sessions that are not allowed yet
   static constexpr std::chrono::seconds kIdle{60};
 

@@ -3,6 +3,7 @@
 // output. The caller has made sure that an administrator asks; words and input are checked here all the same.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@ struct CommandResult {
 };
 
 inline constexpr std::uint8_t kExitRefused = 1, kExitUsage = 64, kExitTryAgain = 75;
+
+/// What a command may read from standard input, on a running system and on a stopped one.
+inline constexpr std::size_t kMostInput = 256U << 20;
 
 /// Whether `words` are for run_command ("account ..." or "form ...").
 [[nodiscard]] bool is_accounts_command(const std::vector<std::string>& words);

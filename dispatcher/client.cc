@@ -25,7 +25,6 @@ using po::permanent;
 using po::Result;
 using po::config::Config;
 
-static constexpr std::size_t kMaxInput = 1ULL << 30;    // a file of forms
 static constexpr std::size_t kInputPiece = 8ULL << 20;  // of one frame
 static constexpr int kAnswerSeconds = 3600;             // a long import
 static constexpr int kStopSeconds = 15;
@@ -80,7 +79,7 @@ Result<std::string> read_input(const std::vector<std::string>& words) {
   bool password = words.size() >= 2 && words[1] == "passwd";
   if (password && isatty(0)) return ask_new_password();
   if (isatty(0)) std::fputs("Reading from the terminal; end with Ctrl-D.\n", stderr);
-  return read_all(0, password ? 4096 : kMaxInput);
+  return read_all(0, password ? 4096 : accounts::kMostInput);
 }
 
 static Result<std::string> read_password_file(const std::string& path) {
