@@ -79,9 +79,6 @@ struct Bureau : Office {
       sockaddr_un a = address();
       if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&a), sizeof a) == 0)
         converse(std::move(fd), commands, output);
-      event_base_once(
-          loop.base(), -1, EV_TIMEOUT,
-          [](evutil_socket_t, short, void* l) { static_cast<po::Loop*>(l)->stop(); }, &loop, nullptr);
       done = true;
     });
     while (!done) event_base_loop(loop.base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
