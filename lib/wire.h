@@ -53,7 +53,7 @@ class Writer {
       put(static_cast<std::uint32_t>(value.size()));
       out_.append(value);
     } else if constexpr (HasFields<T>) {
-      std::apply([this](const auto&... f) { (put(f), ...); }, const_cast<T&>(value).fields());
+      std::apply([&](const auto&... f) { (put(f), ...); }, const_cast<T&>(value).fields());
     } else {
       put_container(value);
     }
@@ -121,7 +121,7 @@ class Reader {
       value = T(in_.substr(0, n));  // a string_view points into the input, which must outlive it
       in_.remove_prefix(n);
     } else if constexpr (HasFields<T>) {
-      std::apply([this](auto&... f) { (get(f), ...); }, value.fields());
+      std::apply([&](auto&... f) { (get(f), ...); }, value.fields());
     } else {
       get_container(value);
     }

@@ -214,7 +214,7 @@ void Connection::act(Fetch& action) {
 void Connection::act(SendMessage& action) {
   auto found = fetched_.find(action.slot);
   if (found == fetched_.end()) po::panic("pop3d: a message to be sent was not fetched");
-  transfer_.emplace();
+  transfer_.emplace(Transfer{});  // clang 14 takes the nested type for not default constructible
   transfer_->message = std::move(found->second);
   if (action.lines) {
     transfer_->encoder = po::DotEncoder(*action.lines);

@@ -39,7 +39,7 @@ std::optional<Refusal> Session::begin_transaction(MailCommand mail) {
   if (settings_->max_messages != 0 && tried_ >= settings_->max_messages) return replies::kTooManyMessages;
   if (settings_->max_message_size != 0 && mail.size > settings_->max_message_size) return replies::kTooLarge;
   if (!world_.queue_ready()) return replies::kUnavailable;
-  transaction_.emplace();
+  transaction_.emplace(Transaction{});  // clang 14 takes the nested type for not default constructible
   transaction_->mail = std::move(mail);
   if (auto refused = claim_sender(*transaction_)) return refused;
   ++tried_;
