@@ -352,25 +352,29 @@ Result<Usage> LmdbStore::usage(std::uint64_t account) const {
   return Usage{head.messages, head.octets};
 }
 
-Result<bool> LmdbStore::is_stored(const MessageId& id) const {
+/// The octets of the message's record; nothing if it is not stored.
+Result<std::optional<std::string>> LmdbStore::find_record(const MessageId& id) const {
   mdb::Txn txn;
   std::string_view value;
   int rc = mdb::begin(env_.get(), MDB_RDONLY, txn);
   if (rc == 0) rc = mdb::get(txn.get(), tables_.message, id.bytes(), value);
-  if (rc == MDB_NOTFOUND) return false;
+  if (rc == MDB_NOTFOUND) return std::nullopt;
   if (rc != 0) return failed(rc, "cannot look for a message");
-  return true;
+  return std::string(value);
+}
+
+Result<bool> LmdbStore::is_stored(const MessageId& id) const {
+  auto found = find_record(id);
+  if (!found) return tl::unexpected(found.error());
+  return found->has_value();
 }
 
 Result<bool> LmdbStore::names_file(const MessageId& id) const {
-  mdb::Txn txn;
-  std::string_view value;
-  int rc = mdb::begin(env_.get(), MDB_RDONLY, txn);
-  if (rc == 0) rc = mdb::get(txn.get(), tables_.message, id.bytes(), value);
-  if (rc == MDB_NOTFOUND) return false;
-  if (rc != 0) return failed(rc, "cannot look for a message");
+  auto found = find_record(id);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return false;
   MessageRecord record;
-  if (!po::wire::decode(value, record)) return tl::unexpected(damaged("message " + id.text()));
+  if (!po::wire::decode(**found, record)) return tl::unexpected(damaged("message " + id.text()));
   return record.in_file;
 }
 

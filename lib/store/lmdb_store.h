@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "lib/store/body_files.h"
@@ -45,6 +46,7 @@ class LmdbStore final : public Store {
   int make_tables(MDB_txn* txn);
   int write_all(std::span<const Change> changes, std::vector<Result<std::uint64_t>>& results);
   Failure failure_after_commit(int rc);
+  Result<std::optional<std::string>> find_record(const po::MessageId& id) const;
   Result<bool> names_file(const po::MessageId& id) const;
   int read_row(std::uint64_t account, const po::MessageId& id, Content& content, bool& in_file) const;
 
