@@ -1,7 +1,8 @@
 # make            all programs under build/
 # make check      unit tests and fuzz corpora: offline, no root
 # make V=asan     the same under the address and undefined-behaviour sanitizers, in build/asan
-# make fuzz       libFuzzer targets (clang), in build/fuzz;  FUZZ_SECONDS=600 make fuzz-run
+# make fuzz       libFuzzer targets (clang), in build/fuzz
+# make fuzz-run   runs each of them for FUZZ_SECONDS (600) of processor time
 # make format lint compile_commands.json clean
 #
 # Per program: its objects and its libraries, so what a binary can reach is readable here.
@@ -133,9 +134,10 @@ $(foreach u,$(UNIT),$(eval $(call unit,$(u))))
 # ---- fuzz targets: tests/fuzz/NAME_fuzz.cc, linked with what their line names --------------------------------------------
 FUZZ := $(patsubst tests/fuzz/%_fuzz.cc,%,$(wildcard tests/fuzz/*_fuzz.cc))
 FUZZ_LIBS := form directory config net mail core
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 600
 fuzz_smtp_command_DIRS := smtpd
 fuzz_smtp_session_DIRS := smtpd
+fuzz_bdat_DIRS         := smtpd
 fuzz_pop3_command_DIRS := pop3d
 fuzz_pop3_session_DIRS := pop3d
 
@@ -160,9 +162,7 @@ check: unit-tests fuzz-targets
 fuzz:
 	$(MAKE) V=fuzz fuzz-targets
 fuzz-run: fuzz
-	@for f in $(FUZZ); do echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
-	  build/fuzz/tests/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-	    build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+	tests/fuzz/run --build build/fuzz --seconds $(FUZZ_SECONDS)
 
 # ---- objects ---------------------------------------------------------------------------------------------------------
 # Tests are compiled for the time it takes; the runner itself needs no sanitizer.
