@@ -148,12 +148,17 @@ $(B)/tests/fuzz_$(1): $(call obj,tests/fuzz/$(1)_fuzz.cc $(foreach d,$(fuzz_$(1)
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz,$(f))))
 
+# what becomes of the store in long use: tests/bench/store_churn.cc
+$(B)/tests/store_churn: $(call obj,tests/bench/store_churn.cc) $(call archives,store core)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,store core)
+
 # one question to a real DNS server, for tests/system/dns_probe
 $(B)/tests/dns_probe: $(call obj,tests/system/dns_probe.cc) $(call archives,net mail core)
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,net mail core)
 
-unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe
+unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
 
 check: unit-tests fuzz-targets

@@ -11,10 +11,6 @@ using store::Result;
 // A commit takes no more than these, so that the first to wait is not kept waiting by the last.
 static constexpr std::size_t kMaxChanges = 1024;
 static constexpr std::size_t kMaxOctets = 16U << 20;
-static constexpr std::size_t kReleaseIdle =
-    256;  // references lowered in a commit that has nothing else to do
-static constexpr std::size_t kReleaseBusy =
-    64;  // and beside other work, to which two for each change are added
 static constexpr auto kRetry = std::chrono::seconds(1);
 
 Writer::Writer(store::Store& store, Completions& completions, std::chrono::milliseconds release_after)
@@ -66,7 +62,7 @@ static std::size_t octets_of(const Change& change) {
 bool Writer::take(std::vector<Change>& changes, std::vector<Done>& done) {
   std::unique_lock lock(mutex_);
   auto has_work = [this] { return stopping_ || !jobs_.empty(); };
-  if (release_left_) {
+  if (pace_.left()) {
     wake_.wait_until(lock, release_from_, has_work);
   } else {
     wake_.wait(lock, has_work);
@@ -86,10 +82,8 @@ bool Writer::take(std::vector<Change>& changes, std::vector<Done>& done) {
 }
 
 void Writer::commit(std::vector<Change>& changes, std::vector<Done> done) {
-  bool releases = release_left_ && Clock::now() >= release_from_;
-  if (releases) {
-    changes.emplace_back(store::Release{changes.empty() ? kReleaseIdle : kReleaseBusy + 2 * changes.size()});
-  }
+  bool releases = pace_.left() && Clock::now() >= release_from_;
+  if (releases) changes.emplace_back(store::Release{pace_.beside(changes)});
   if (changes.empty()) return;
   auto results = store_.apply(changes);
   after_commit(changes, results, releases);
@@ -103,16 +97,9 @@ void Writer::commit(std::vector<Change>& changes, std::vector<Done> done) {
 
 void Writer::after_commit(const std::vector<Change>& changes,
                           const std::vector<Result<std::uint64_t>>& results, bool releases) {
-  auto expunged = [&](std::size_t i) {
-    return std::holds_alternative<store::Expunge>(changes[i]) && results[i] && *results[i] > 0;
-  };
+  pace_.on_committed(changes, results);
   auto no_space = [](const Result<std::uint64_t>& r) { return !r && r.error().no_space; };
-  if (releases) {
-    const auto& r = results.back();
-    release_left_ = !r || *r >= std::get<store::Release>(changes.back()).at_most;
-    if (!r) release_from_ = Clock::now() + kRetry;
-  }
-  for (std::size_t i = 0; i < changes.size() && !release_left_; ++i) release_left_ = expunged(i);
+  if (releases && !results.back()) release_from_ = Clock::now() + kRetry;
   // Space is short: what was deleted before the start is wanted now, not in half a minute.
   bool short_of_space = std::ranges::any_of(results, no_space);
   if (short_of_space && !releases) release_from_ = std::min(release_from_, Clock::now());

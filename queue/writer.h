@@ -13,6 +13,7 @@
 
 #include "lib/store/store.h"
 #include "queue/completions.h"
+#include "queue/release_pace.h"
 
 namespace queue {
 
@@ -50,7 +51,7 @@ class Writer {
   store::Store& store_;
   Completions& completions_;
   // Of the writer thread.
-  bool release_left_ = true;  ///< there may be something to work off
+  ReleasePace pace_;
   Clock::time_point release_from_;
   // Under mutex_.
   mutable std::mutex mutex_;

@@ -1,4 +1,10 @@
 // Keys and values of the store's tables: man/store.5 in C++. Pure; the values are encoded by lib/wire.h.
+//
+// Why small bodies stand in LMDB and not in a log of segments in which holes are punched, measured with
+// tests/bench/store_churn.cc and a model of such a log, messages deleted at random: a hole frees whole blocks
+// only, so the bodies alone take 1.25 times their size (mail of mixed sizes), 1.46 (all of 4,350 octets) and
+// 1.70 (1 to 4 KiB); these tables, rows and free pages included, take 1.26, 1.18 and 1.70. A log that does
+// better has to copy what is live out of old segments, and needs a second sync in every commit.
 #pragma once
 
 #include <algorithm>
@@ -12,17 +18,21 @@
 
 namespace store::layout {
 
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 /// One value of this size fills one overflow page of LMDB (4,096 less the 16 octets of its head).
 inline constexpr std::size_t kPiece = 4080;
-/// Ids in one row of `released`: 1,536 octets, which stay inside a leaf page.
-inline constexpr std::size_t kReleasedIds = 128;
-/// Longest value of `mailbox` and `envelope`: larger ones would leave the leaf page and take runs of pages.
+/// What remains of a body after its whole pieces stands in the row of `message` if it is no longer than this.
+/// A longer remainder takes a page of its own: leaves from which messages go at random are less than half
+/// full in the long run (LMDB merges them below a quarter), so there it would take as much.
+inline constexpr std::size_t kMaxRest = 1700;
+/// Longest value of `mailbox`, and longest envelope: with the longest remainder it still fits one page, so
+/// that LMDB never searches for runs of pages.
 inline constexpr std::size_t kMaxRow = 2000;
 
 inline constexpr std::string_view kVersionKey = "version";
 inline constexpr std::string_view kTotalsKey = "totals";
 
+/// The beginning of a row of `message`; the envelope and what remains of the body follow.
 struct MessageRecord {
   std::uint64_t size = 0;
   std::uint64_t checksum = 0;
@@ -31,6 +41,23 @@ struct MessageRecord {
   bool in_file = false;
   auto fields() { return std::tie(size, checksum, arrival_ms, references, in_file); }
 };
+
+/// The envelope is not decoded.
+[[nodiscard]] inline bool read_record(std::string_view row, MessageRecord& record) {
+  po::wire::Reader reader(row);
+  reader.get(record);
+  return reader.ok();
+}
+
+/// Rows of `body` that a body of this size has.
+[[nodiscard]] inline std::size_t pieces(std::uint64_t size) {
+  return static_cast<std::size_t>(size / kPiece + (size % kPiece > kMaxRest ? 1 : 0));
+}
+
+/// Octets at the end of its row of `message`.
+[[nodiscard]] inline std::size_t rest(std::uint64_t size) {
+  return size % kPiece > kMaxRest ? 0 : static_cast<std::size_t>(size % kPiece);
+}
 
 struct TotalsRecord {
   std::uint64_t messages = 0, octets = 0, mailboxes = 0, entries = 0;
@@ -72,12 +99,6 @@ inline void put_big_endian(char* at, std::uint64_t value, int octets) {
   Key<20> key;
   put_big_endian(key.octets.data(), account, 8);
   std::ranges::copy(id.bytes(), &key.octets[8]);
-  return key;
-}
-
-[[nodiscard]] inline Key<8> released_key(std::uint64_t n) {
-  Key<8> key;
-  put_big_endian(key.octets.data(), n, 8);
   return key;
 }
 

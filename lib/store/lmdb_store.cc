@@ -114,7 +114,6 @@ int LmdbStore::make_tables(MDB_txn* txn) {
     MDB_dbi* table;
   } const all[] = {{"message", &tables_.message},
                    {"body", &tables_.body},
-                   {"envelope", &tables_.envelope},
                    {"mailbox", &tables_.mailbox},
                    {"released", &tables_.released}};
   for (const auto& t : all) {
@@ -284,7 +283,6 @@ Result<std::vector<Item>> LmdbStore::newest(std::uint64_t account, std::size_t l
 
 static int read_pieces(MDB_txn* txn, MDB_dbi table, const MessageId& id, std::uint64_t size,
                        std::string& body) {
-  body.reserve(size);
   mdb::Cursor cursor;
   int rc = mdb::open_cursor(txn, table, cursor);
   auto start = layout::body_key(id, 0);
@@ -309,13 +307,18 @@ int LmdbStore::read_row(std::uint64_t account, const MessageId& id, Content& con
   if (!po::wire::decode(value, row)) return MDB_CORRUPTED;
   content.prefix = row.prefix;
   rc = mdb::get(txn.get(), tables_.message, id.bytes(), value);
-  if (rc == MDB_NOTFOUND || (rc == 0 && !po::wire::decode(value, record))) return MDB_CORRUPTED;
+  if (rc == MDB_NOTFOUND || (rc == 0 && !layout::read_record(value, record))) return MDB_CORRUPTED;
   if (rc != 0) return rc;
   content.body_size = record.size;
   in_file = record.in_file;
   if (in_file) return 0;
-  rc = read_pieces(txn.get(), tables_.body, id, record.size, content.body);
+  std::size_t rest = layout::rest(record.size);
+  if (rest > value.size()) return MDB_CORRUPTED;
+  std::string_view last = value.substr(value.size() - rest);
+  content.body.reserve(record.size);
+  if (record.size > rest) rc = read_pieces(txn.get(), tables_.body, id, record.size - rest, content.body);
   if (rc != 0 && rc != MDB_NOTFOUND) return rc;
+  content.body += last;
   po::Checksum sum;
   sum.add(content.body);
   return content.body.size() == record.size && sum.value() == record.checksum ? 0 : MDB_CORRUPTED;
@@ -374,7 +377,7 @@ Result<bool> LmdbStore::names_file(const MessageId& id) const {
   if (!found) return tl::unexpected(found.error());
   if (!*found) return false;
   MessageRecord record;
-  if (!po::wire::decode(**found, record)) return tl::unexpected(damaged("message " + id.text()));
+  if (!layout::read_record(**found, record)) return tl::unexpected(damaged("message " + id.text()));
   return record.in_file;
 }
 

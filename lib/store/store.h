@@ -35,7 +35,7 @@ struct Failure {
 template <class T>
 using Result = tl::expected<T, Failure>;
 
-/// What was said beside a message (man/store.5, table envelope).
+/// What was said beside a message (man/store.5, table message).
 struct Envelope {
   std::string sender;  ///< empty for <>
   std::uint8_t ret = 0;
@@ -79,8 +79,8 @@ struct Expunge {
   std::vector<po::MessageId> ids;
 };
 
-/// Work off what was expunged: free what no mailbox names any more. The value: how many references were
-/// lowered; less than `at_most` means that nothing is left.
+/// Work off what was expunged, the oldest messages first: free what no mailbox names any more. The value: how
+/// many messages were worked off; less than `at_most` means that nothing is left.
 struct Release {
   std::size_t at_most = 128;
 };

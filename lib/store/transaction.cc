@@ -26,10 +26,6 @@ tl::unexpected<Failure> refused(std::string text) {
   return tl::unexpected<Failure>(Failure{Status::kRefused, false, std::move(text)});
 }
 
-std::size_t pieces(std::uint64_t size) {
-  return static_cast<std::size_t>((size + layout::kPiece - 1) / layout::kPiece);
-}
-
 /// What is wrong with the change itself; empty: nothing.
 std::string_view fault_of(const Accept& a, std::size_t envelope_size) {
   if (a.id == MessageId{}) return "the message id is zero";
@@ -79,6 +75,14 @@ int TableCursor::put(std::string_view key, std::string_view value) {
   return rc;
 }
 
+int TableCursor::insert(std::string_view key, std::string_view& value) {
+  if (key > last_) return put(key, value);
+  MDB_val k = mdb::val(key), v = mdb::val(value);
+  int rc = mdb_cursor_put(cursor_.get(), &k, &v, MDB_NOOVERWRITE);
+  if (rc == MDB_KEYEXIST) value = mdb::view(v);
+  return rc;
+}
+
 int TableCursor::find(std::string_view key, std::string_view& value) {
   return mdb::move(cursor_.get(), MDB_SET_KEY, key, value);
 }
@@ -100,7 +104,6 @@ int Transaction::begin(MDB_env* env, const mdb::Tables& tables) {
   int rc = mdb::begin(env, 0, txn_);
   if (rc == 0) rc = message_.open(txn_.get(), tables.message);
   if (rc == 0) rc = body_.open(txn_.get(), tables.body);
-  if (rc == 0) rc = envelope_.open(txn_.get(), tables.envelope);
   if (rc == 0) rc = mailbox_.open(txn_.get(), tables.mailbox);
   if (rc == 0) rc = released_.open(txn_.get(), tables.released);
   std::string_view value;
@@ -160,7 +163,7 @@ int Transaction::commit() {
     int rc = mdb_put(txn_.get(), tables_.meta, &k, &v, 0);
     if (rc != 0) return rc;
   }
-  message_ = {}, body_ = {}, envelope_ = {}, mailbox_ = {}, released_ = {};
+  message_ = {}, body_ = {}, mailbox_ = {}, released_ = {};
   return mdb::commit(txn_);
 }
 
@@ -174,7 +177,7 @@ int Transaction::accept(const Accept& change, Result<std::uint64_t>& result) {
   int rc = mdb::get(txn_.get(), tables_.message, change.id.bytes(), value);
   if (rc == 0) {
     MessageRecord there;
-    if (!po::wire::decode(value, there)) return MDB_CORRUPTED;
+    if (!layout::read_record(value, there)) return MDB_CORRUPTED;
     result = 0;
     if (there.size != change.size || there.checksum != change.checksum) {
       result = refused("another message has this id");
@@ -184,7 +187,7 @@ int Transaction::accept(const Accept& change, Result<std::uint64_t>& result) {
   if (rc != MDB_NOTFOUND) return rc;
   // An estimate from above: the body, a leaf and a split for each mailbox, the leaves of the other tables.
   // The paths to the roots are in the reserve.
-  std::uint64_t need = pieces(change.body.size()) + 2 * change.deliveries.size() + 3;
+  std::uint64_t need = layout::pieces(change.body.size()) + 2 * change.deliveries.size() + 3;
   if (room_ < reserve_ + need) {
     result = tl::unexpected(Failure{Status::kUnavailable, true, "the store's map or disk is full"});
     return 0;
@@ -202,13 +205,14 @@ int Transaction::accept(const Accept& change, Result<std::uint64_t>& result) {
 
 int Transaction::write_message(const Accept& change, const std::string& envelope, std::uint32_t references) {
   MessageRecord record{change.size, change.checksum, change.arrival_ms, references, change.in_file};
-  int rc = message_.put(change.id.bytes(), po::wire::encode(record));
-  if (rc == 0) rc = envelope_.put(change.id.bytes(), envelope);
-  std::string_view rest = change.body;
-  for (std::uint16_t n = 0; rc == 0 && !rest.empty(); ++n) {
-    std::string_view piece = rest.substr(0, layout::kPiece);
-    rc = body_.put(layout::body_key(change.id, n).view(), piece);
-    rest.remove_prefix(piece.size());
+  std::string_view body = change.body;
+  std::size_t in_pieces = body.size() - layout::rest(body.size());
+  std::string row = po::wire::encode(record);
+  row.append(envelope).append(body.substr(in_pieces));
+  int rc = message_.put(change.id.bytes(), row);
+  for (std::size_t at = 0, n = 0; rc == 0 && at < in_pieces; at += layout::kPiece, ++n) {
+    rc = body_.put(layout::body_key(change.id, static_cast<std::uint16_t>(n)).view(),
+                   body.substr(at, std::min(layout::kPiece, in_pieces - at)));
   }
   ++totals_.messages;
   totals_.octets += change.size;
@@ -287,30 +291,34 @@ int Transaction::take_out(std::uint64_t account, const std::vector<MessageId>& i
 }
 
 int Transaction::note_released(const std::vector<MessageId>& ids) {
-  std::uint64_t n = released_.last().empty() ? 0 : layout::read_big_endian(released_.last()) + 1;
-  for (std::size_t at = 0; at < ids.size(); at += layout::kReleasedIds) {
-    std::string row;
-    for (std::size_t i = at; i < std::min(ids.size(), at + layout::kReleasedIds); ++i) row += ids[i].bytes();
-    int rc = released_.put(layout::released_key(n++).view(), row);
+  const std::string once = po::wire::encode(std::uint32_t{1});
+  for (const MessageId& id : ids) {
+    std::string_view value = once;
+    int rc = released_.insert(id.bytes(), value);
+    if (rc == MDB_KEYEXIST) {
+      std::uint32_t count = 0;
+      rc = po::wire::decode(value, count) ? released_.put(id.bytes(), po::wire::encode(count + 1))
+                                          : MDB_CORRUPTED;
+    }
     if (rc != 0) return rc;
   }
   return 0;
 }
 
+// By id, not in the order of deletion: what lies side by side in the tables goes together, and whole pages
+// become free where a mailbox's messages, which lie scattered, would each leave a page to be written again.
 int Transaction::release(const Release& change, Result<std::uint64_t>& result) {
   std::uint64_t done = 0;
-  while (done < change.at_most) {
+  for (; done < change.at_most; ++done) {
     std::string_view key, value;
     int rc = released_.first(key, value);
     if (rc == MDB_NOTFOUND) break;
-    if (rc == 0 && value.size() % 12 != 0) rc = MDB_CORRUPTED;
+    std::uint32_t count = 0;
+    if (rc == 0 && (key.size() != 12 || !po::wire::decode(value, count))) rc = MDB_CORRUPTED;
     if (rc != 0) return rc;
-    std::string ids(value);  // the rows below move pages about
+    MessageId id = layout::id_of(key);
     rc = released_.remove_found();
-    for (std::size_t at = 0; rc == 0 && at < ids.size(); at += 12) {
-      rc = lower(layout::id_of(std::string_view(ids).substr(at, 12)));
-      ++done;
-    }
+    if (rc == 0) rc = lower(id, count);
     if (rc != 0) return rc;
     changed_ = true;
   }
@@ -318,20 +326,22 @@ int Transaction::release(const Release& change, Result<std::uint64_t>& result) {
   return 0;
 }
 
-int Transaction::lower(const MessageId& id) {
+int Transaction::lower(const MessageId& id, std::uint32_t by) {
   std::string_view value;
   int rc = message_.find(id.bytes(), value);
   MessageRecord record;
-  if (rc == 0 && (!po::wire::decode(value, record) || record.references == 0)) rc = MDB_CORRUPTED;
+  if (rc == 0 && (!layout::read_record(value, record) || record.references < by)) rc = MDB_CORRUPTED;
   if (rc != 0) return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
-  if (--record.references > 0) return message_.put(id.bytes(), po::wire::encode(record));
-  return drop(id, record);
+  record.references -= by;
+  if (record.references == 0) return drop(id, record);
+  std::string row = po::wire::encode(record);
+  row += value.substr(row.size());
+  return message_.put(id.bytes(), row);
 }
 
 int Transaction::drop(const MessageId& id, const MessageRecord& record) {
   int rc = message_.remove_found();
-  if (rc == 0) rc = envelope_.remove(id.bytes());
-  std::size_t rows = record.in_file ? 0 : pieces(record.size);
+  std::size_t rows = record.in_file ? 0 : layout::pieces(record.size);
   for (std::size_t n = 0; rc == 0 && n < rows; ++n) {
     rc = body_.remove(layout::body_key(id, static_cast<std::uint16_t>(n)).view());
   }

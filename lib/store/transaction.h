@@ -19,6 +19,8 @@ class TableCursor {
  public:
   int open(MDB_txn* txn, MDB_dbi table);
   int put(std::string_view key, std::string_view value);
+  /// MDB_KEYEXIST, and what is there in `value`, if the key has a value already.
+  int insert(std::string_view key, std::string_view& value);
   /// MDB_NOTFOUND if it is not there.
   int find(std::string_view key, std::string_view& value);
   /// Removes the row that find() found.
@@ -26,7 +28,6 @@ class TableCursor {
   /// MDB_NOTFOUND is no error: the row is not there afterwards.
   int remove(std::string_view key);
   int first(std::string_view& key, std::string_view& value);
-  [[nodiscard]] const std::string& last() const { return last_; }
 
  private:
   mdb::Cursor cursor_;
@@ -53,14 +54,14 @@ class Transaction {
   int take_out(std::uint64_t account, const std::vector<po::MessageId>& ids,
                std::vector<po::MessageId>& gone);
   int note_released(const std::vector<po::MessageId>& ids);
-  int lower(const po::MessageId& id);
+  int lower(const po::MessageId& id, std::uint32_t by);
   int drop(const po::MessageId& id, const layout::MessageRecord& record);
   int measure_room(MDB_env* env);
 
   // The cursors go before the transaction does: LMDB wants it so in write transactions.
   mdb::Txn txn_;
   mdb::Tables tables_;
-  TableCursor message_, body_, envelope_, mailbox_, released_;
+  TableCursor message_, body_, mailbox_, released_;
   layout::TotalsRecord totals_;
   bool changed_ = false;
   std::uint64_t room_ = 0, reserve_ = 0;  ///< pages

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "lib/store/layout.h"
 #include "tests/unit/store/temporary_store.h"
 
 using namespace store;
@@ -32,7 +33,7 @@ static Accept large_message(Store& store, std::uint64_t n, const std::string& bo
 TEST_CASE("bodies of every size around the pieces come back octet for octet") {
   TemporaryStore store;
   std::uint64_t n = 0;
-  for (std::size_t size : {0, 1, 2009, 2010, 2040, 4079, 4080, 4081, 8160, 65535, 65536}) {
+  for (std::size_t size : {0, 1, 1699, 1700, 1701, 2040, 4079, 4080, 4081, 5780, 5781, 8160, 65535, 65536}) {
     std::string body;
     for (std::size_t i = 0; i < size; ++i) body += static_cast<char>(i * 31 + size);
     REQUIRE(do_one(*store, message(++n, body, {7})) == 1);
@@ -44,7 +45,7 @@ TEST_CASE("bodies of every size around the pieces come back octet for octet") {
     CHECK_FALSE(content->file);
   }
   store.reopen();
-  CHECK(store->read(7, id_number(7))->body.size() == 4080);
+  CHECK(store->read(7, id_number(8))->body.size() == 4080);
   CHECK(store->read(7, id_number(1))->body.empty());
   CHECK(store->usage(7)->messages == n);
 }
@@ -137,7 +138,7 @@ TEST_CASE("a body goes with its last reference") {
   CHECK(do_one(*store, Expunge{1, {id_number(1), id_number(1), id_number(99), po::MessageId{}}}) == 1);
   CHECK(do_one(*store, Expunge{1, {id_number(1)}}) == 0);
   CHECK(do_one(*store, Expunge{2, {id_number(1)}}) == 1);
-  CHECK(do_one(*store, Release{1000}) == 2);
+  CHECK(do_one(*store, Release{1000}) == 1);
   CHECK(store->totals()->messages == 1);
   CHECK(store->totals()->mailboxes == 1);
   CHECK_FALSE(store->read(1, id_number(1)));
@@ -176,8 +177,7 @@ TEST_CASE("release works in bounded steps") {
   while (left > 0) {
     auto done = do_one(*store, Release{100});
     REQUIRE(done);
-    CHECK(*done >= std::min<std::uint64_t>(left, 100));
-    CHECK(*done < 256);
+    CHECK(*done == std::min<std::uint64_t>(left, 100));
     left -= *done;
     CHECK(store->totals()->messages == left);
   }
@@ -204,7 +204,7 @@ TEST_CASE("a large body is a file, made, checked, kept and unlinked in order") {
   CHECK(do_one(*store, Expunge{1, {id_number(1)}}) == 1);
   CHECK(do_one(*store, Expunge{2, {id_number(1)}}) == 1);
   CHECK(std::filesystem::exists(store.body_path(id_number(1))));
-  CHECK(do_one(*store, Release{10}) == 2);
+  CHECK(do_one(*store, Release{10}) == 1);
   CHECK_FALSE(std::filesystem::exists(store.body_path(id_number(1))));
 }
 
@@ -269,7 +269,7 @@ TEST_CASE("one process has the store, and another format is refused") {
   REQUIRE(mdb::begin(env, 0, txn) == 0);
   MDB_dbi meta = 0;
   REQUIRE(mdb_dbi_open(txn.get(), "meta", 0, &meta) == 0);
-  std::string newer = po::wire::encode(std::uint32_t{2});
+  std::string newer = po::wire::encode(layout::kVersion + 1);
   MDB_val k = mdb::val("version"), v = mdb::val(newer);
   REQUIRE(mdb_put(txn.get(), meta, &k, &v, 0) == 0);
   REQUIRE(mdb::commit(txn) == 0);
