@@ -158,7 +158,12 @@ $(B)/tests/dns_probe: $(call obj,tests/system/dns_probe.cc) $(call archives,net 
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,net mail core)
 
-unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn
+# a server that was taken over, for tests/system/test_rogue.py
+$(B)/tests/rogue: $(call obj,tests/walls/rogue.cc) $(call archives,core)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,core)
+
+unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn $(B)/tests/rogue
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
 
 check: unit-tests fuzz-targets
