@@ -143,6 +143,7 @@ static void check_ports(const Config& config, Findings& f, bool running) {
   if (running) return f.good("the ports are the running system's");
   for (const auto& service : config.services) {
     if (service.off) continue;
+    if (service.inetd) f.good(fmt::format("service {} takes connections from inetd", service.name));
     for (const auto& endpoint : service.listen) {
       if (endpoint.address.family == 0) continue;
       Config one = config;

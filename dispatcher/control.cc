@@ -117,6 +117,8 @@ static std::vector<std::string> endpoints_of(const Config& config) {
   std::vector<std::string> out;
   for (const auto& service : config.services) {
     if (service.off) continue;
+    if (service.inetd)
+      out.push_back(fmt::format("{} {} inetd {}", service.name, service.program, service.implicit_tls));
     for (const auto& e : service.listen) {
       out.push_back(
           fmt::format("{} {} {} {}", service.name, service.program, e.text(), service.implicit_tls));

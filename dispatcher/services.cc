@@ -77,9 +77,10 @@ static Endpoint endpoint_of(int fd) {
 }
 
 static bool is_listening(int fd) {
-  int yes = 0;
-  socklen_t size = sizeof yes;
-  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size) == 0 && yes != 0;
+  int yes = 0, type = 0;
+  socklen_t size = sizeof yes, type_size = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size) == 0 && yes != 0 &&
+         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
 }
 
 std::vector<InheritedSocket> take_inherited_sockets() {
@@ -92,11 +93,10 @@ std::vector<InheritedSocket> take_inherited_sockets() {
   int n = std::clamp(std::atoi(count), 0, 256);
   for (int fd = 3; fd < 3 + n; ++fd) {
     std::size_t end = std::min(rest.find(':'), rest.size());
-    InheritedSocket one{Fd(fd), std::string(rest.substr(0, end)), {}};
+    InheritedSocket one{Fd(fd), std::string(rest.substr(0, end)), {}, is_listening(fd)};
     rest.remove_prefix(std::min(end + 1, rest.size()));
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    if (!is_listening(fd)) continue;
     one.endpoint = endpoint_of(fd);
     out.push_back(std::move(one));
   }
@@ -161,13 +161,25 @@ static Service line_for(const Service& service, const Endpoint& endpoint) {
   return one;
 }
 
+static bool is_for_unix_sockets(const Service& service) {
+  return service.protocol == po::messages::Protocol::kLocalSubmission ||
+         service.protocol == po::messages::Protocol::kCommand;
+}
+
+/// A local peer is known by its credentials, a client of the network by its address: neither kind of socket
+/// may stand in for the other, whatever its name is.
+static bool fits(const InheritedSocket& socket, const Service& service) {
+  return socket.socket && socket.listening &&
+         (socket.endpoint.address.family == 0) == is_for_unix_sockets(service);
+}
+
 /// Takes the sockets that were handed over for this service, by name or by address. A name wins over what its
 /// line says.
 static bool adopt(const Service& service, std::vector<InheritedSocket>& inherited, Ports& out) {
   bool named = false;
   for (InheritedSocket& socket : inherited) {
-    if (!socket.socket || socket.name != service.name) continue;
-    out.ports.push_back({line_for(service, socket.endpoint), std::move(socket.socket)});
+    if (socket.name != service.name || !fits(socket, service)) continue;
+    out.ports.push_back({line_for(service, socket.endpoint), std::move(socket.socket), true});
     named = true;
   }
   return named;
@@ -175,7 +187,7 @@ static bool adopt(const Service& service, std::vector<InheritedSocket>& inherite
 
 static Fd adopt_address(const Endpoint& endpoint, std::vector<InheritedSocket>& inherited) {
   for (InheritedSocket& socket : inherited) {
-    if (socket.socket && socket.endpoint == endpoint) return std::move(socket.socket);
+    if (socket.socket && socket.listening && socket.endpoint == endpoint) return std::move(socket.socket);
   }
   return {};
 }
@@ -186,13 +198,13 @@ Result<Ports> bind_network_ports(const Config& config, std::vector<InheritedSock
     if (service.off || adopt(service, inherited, out)) continue;
     for (const Endpoint& endpoint : service.listen) {
       if (Fd given = adopt_address(endpoint, inherited)) {
-        out.ports.push_back({line_for(service, endpoint), std::move(given)});
+        out.ports.push_back({line_for(service, endpoint), std::move(given), true});
         continue;
       }
       if (endpoint.address.family == 0) continue;  // bound after the drop
       auto fd = listen_with_patience(endpoint, wait);
       if (fd) {
-        out.ports.push_back({line_for(service, endpoint), std::move(*fd)});
+        out.ports.push_back({line_for(service, endpoint), std::move(*fd), false});
       } else if (int e = fd.error().sys_errno;
                  endpoint.address.family == 6 && (e == EAFNOSUPPORT || e == EADDRNOTAVAIL)) {
         out.warnings.push_back(
@@ -203,9 +215,11 @@ Result<Ports> bind_network_ports(const Config& config, std::vector<InheritedSock
     }
   }
   for (const InheritedSocket& socket : inherited) {
-    if (socket.socket)
-      out.warnings.push_back(fmt::format("socket {} ({}) was handed over, but no service has it", socket.name,
-                                         socket.endpoint.text()));
+    if (!socket.socket) continue;
+    out.warnings.push_back(fmt::format(
+        "socket {} ({}) was handed over, but {}; it is not served", socket.name, socket.endpoint.text(),
+        socket.listening ? "no service in " + config.file + " has this name or address"
+                         : "it is not a stream socket that listens"));
   }
   return out;
 }
@@ -222,6 +236,32 @@ static bool remove_stale(const Endpoint& endpoint) {
   return errno == ECONNREFUSED && unlink(endpoint.path.c_str()) == 0;
 }
 
+/// `mask` is taken off the mode of the socket.
+static Result<Fd> listen_on_path(const Endpoint& endpoint, mode_t mask, int& wait) {
+  mode_t old = umask(mask);
+  auto fd = listen_on(endpoint);
+  while (!fd && fd.error().sys_errno == EADDRINUSE) {
+    if (!remove_stale(endpoint)) {
+      if (wait-- <= 0) break;
+      sleep(1);
+    }
+    fd = listen_on(endpoint);
+  }
+  umask(old);
+  return fd;
+}
+
+static Result<void> bind_inetd(const Config& config, Ports& ports, int& wait) {
+  if (!config.any_inetd()) return {};
+  Endpoint endpoint;
+  endpoint.path = config.run_path("inetd");
+  auto fd = listen_on_path(endpoint, 0177, wait);
+  if (!fd)
+    return permanent(fmt::format("cannot listen on {}, for inetd", endpoint.path), fd.error().sys_errno);
+  ports.inetd = std::move(*fd);
+  return {};
+}
+
 Result<void> bind_unix_ports(const Config& config, Ports& ports, int wait) {
   for (const Service& service : config.services) {
     if (service.off) continue;
@@ -229,29 +269,20 @@ Result<void> bind_unix_ports(const Config& config, Ports& ports, int wait) {
       auto taken = [&](const Port& p) { return p.service.name == service.name; };
       if (endpoint.address.family != 0 || std::any_of(ports.ports.begin(), ports.ports.end(), taken))
         continue;
-      mode_t old = umask(0111);  // 0666: peer credentials decide who may say what
-      auto fd = listen_on(endpoint);
-      while (!fd && fd.error().sys_errno == EADDRINUSE) {
-        if (!remove_stale(endpoint)) {
-          if (wait-- <= 0) break;
-          sleep(1);
-        }
-        fd = listen_on(endpoint);
-      }
-      umask(old);
+      auto fd = listen_on_path(endpoint, 0111, wait);  // 0666: peer credentials decide who may say what
       if (!fd) return tl::unexpected(bind_error(config, service, endpoint, fd.error().sys_errno));
-      ports.ports.push_back({line_for(service, endpoint), std::move(*fd)});
+      ports.ports.push_back({line_for(service, endpoint), std::move(*fd), false});
     }
   }
-  return {};
+  return bind_inetd(config, ports, wait);
 }
 
 std::uint64_t descriptor_limit(const Config& config, const std::string& program) {
   std::uint64_t sessions = 0;
   for (const Service& service : config.services) {
     if (service.off || service.program != program) continue;
-    sessions +=
-        service.listen.size() * (service.sessions != 0 ? service.sessions : po::config::kDefaultSessions);
+    sessions += (service.listen.size() + (service.inetd ? 1 : 0)) *
+                (service.sessions != 0 ? service.sessions : po::config::kDefaultSessions);
   }
   // A session's socket and, at times, a body's file; in pop3d a second one, asked for ahead.
   return 256 + (program == "pop3d" ? 3 : 2) * sessions;

@@ -29,6 +29,7 @@ struct ChildSpec {
 struct Port {
   po::config::Service service;  ///< its line; `listen` holds this endpoint alone
   po::Fd socket;
+  bool inherited = false;  ///< a supervisor's: its path, if it has one, is not ours to remove
   [[nodiscard]] const po::config::Endpoint& endpoint() const { return service.listen.front(); }
 };
 
@@ -37,18 +38,23 @@ struct InheritedSocket {
   po::Fd socket;
   std::string name;
   po::config::Endpoint endpoint;
+  bool listening = true;  ///< a stream socket that listens; another is of no use
 };
+/// Those that the environment of this process names, made close-on-exec. To be called before a fork: they are
+/// meant for the process number in LISTEN_PID.
 [[nodiscard]] std::vector<InheritedSocket> take_inherited_sockets();
 
 struct Ports {
   std::vector<Port> ports;
+  po::Fd inetd;  ///< run/inetd, if a service takes connections from there
   std::vector<std::string> warnings;
 };
-/// All TCP endpoints of services that are on. `wait`: seconds to wait for addresses that a dying predecessor
-/// holds.
+/// All TCP endpoints of services that are on; an inherited socket in place of one that it has the name or the
+/// address of. What nobody has a use for is closed, with a warning. `wait`: seconds to wait for addresses
+/// that a dying predecessor holds.
 [[nodiscard]] po::Result<Ports> bind_network_ports(const po::config::Config& config,
                                                    std::vector<InheritedSocket> inherited, int wait);
-/// Adds the Unix sockets.
+/// Adds the Unix sockets: those of services, and run/inetd, which is for the suite's user alone.
 [[nodiscard]] po::Result<void> bind_unix_ports(const po::config::Config& config, Ports& ports, int wait);
 
 /// Descriptors that a process of this program may need.

@@ -10,11 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "dispatcher/layout.h"
 #include "dispatcher/supervisor.h"
@@ -113,7 +116,8 @@ static void notify_supervisor(const char* what) {
 
 /// As root, or in a private instance as the caller. Everything here works on root's own directories and on
 /// descriptors.
-static Result<void> before_drop(Instance& instance, const Report& report, int wait) {
+static Result<void> before_drop(Instance& instance, std::vector<InheritedSocket> inherited,
+                                const Report& report, int wait) {
   Config& config = instance.config;
   bool root = geteuid() == 0;
   instance.private_instance = !root;
@@ -132,7 +136,7 @@ static Result<void> before_drop(Instance& instance, const Report& report, int wa
   if (std::string why = examine_programs(config, who->uid); !why.empty()) return permanent(why);
   raise_descriptor_limit(config);
   if (auto r = make_top_directories(config, *who); !r) return r;
-  auto ports = bind_network_ports(config, take_inherited_sockets(), wait);
+  auto ports = bind_network_ports(config, std::move(inherited), wait);
   if (!ports) return tl::unexpected(ports.error());
   instance.ports = std::move(*ports);
   for (const std::string& warning : instance.ports.warnings) report.say("warning: " + warning);
@@ -175,14 +179,18 @@ static void let_go_of_terminal(int log) {
 
 static void remove_sockets(const Instance& instance) {
   for (const Port& port : instance.ports.ports) {
-    if (port.endpoint().address.family == 0) unlink(port.endpoint().path.c_str());
+    if (port.endpoint().address.family == 0 && !port.inherited) unlink(port.endpoint().path.c_str());
   }
+  if (instance.config.any_inetd()) unlink(instance.config.run_path("inetd").c_str());
 }
 
 static void say_ready(const Report& report, const Instance& instance) {
   std::string ports;
   for (const Port& p : instance.ports.ports) {
     if (p.endpoint().address.family != 0) ports += fmt::format(" {} {}", p.service.name, p.endpoint().text());
+  }
+  for (const auto& service : instance.config.services) {
+    if (service.inetd && !service.off) ports += fmt::format(" {} inetd", service.name);
   }
   report.say(fmt::format("Post.Office {} on {} is ready:{}", kVersion, instance.config.hostname, ports));
 }
@@ -237,7 +245,8 @@ static int supervise(Instance& instance, LogFiles& files, RunState& state, Repor
   return failed ? 1 : 0;
 }
 
-static int start_here(const Config& config, Report report, bool foreground) {
+static int start_here(const Config& config, std::vector<InheritedSocket> inherited, Report report,
+                      bool foreground) {
   auto fail = [&report](const po::Error& error) {
     report.say("post.office: " + error.text);
     return 1;
@@ -254,7 +263,7 @@ static int start_here(const Config& config, Report report, bool foreground) {
   instance.config = config;
   LogFiles files(config, foreground && config.log_to == po::config::LogTo::kStderr);
   umask(022);
-  if (auto r = before_drop(instance, report, wait); !r) return fail(r.error());
+  if (auto r = before_drop(instance, std::move(inherited), report, wait); !r) return fail(r.error());
   if (!instance.private_instance) {
     if (auto r = become(instance.who); !r)
       return fail({r.error().kind, 0, "giving up root failed: " + r.error().text});
@@ -268,15 +277,17 @@ static int start_here(const Config& config, Report report, bool foreground) {
 }
 
 /// No descriptor of the caller's passes on, but the three standard ones and what a supervisor hands over.
-static void close_inherited() {
-  const char* count = std::getenv("LISTEN_FDS");
-  unsigned first = 3 + (count != nullptr ? static_cast<unsigned>(std::max(0, std::atoi(count))) : 0);
+static void close_inherited(const std::vector<InheritedSocket>& kept) {
+  unsigned first = 3;  // they are numbered from 3
+  for (const InheritedSocket& socket : kept)
+    first = std::max(first, static_cast<unsigned>(socket.socket.get()) + 1);
   close_range(first, ~0U, 0);
 }
 
 int run_start(const Config& config, bool foreground) {
-  close_inherited();
-  if (foreground) return start_here(config, Report(Fd()), true);
+  std::vector<InheritedSocket> inherited = take_inherited_sockets();
+  close_inherited(inherited);
+  if (foreground) return start_here(config, std::move(inherited), Report(Fd()), true);
   if (config.log_to == po::config::LogTo::kStderr) {
     std::fprintf(stderr, "post.office: log stderr in %s needs start --foreground\n", config.file.c_str());
     return 1;
@@ -295,7 +306,7 @@ int run_start(const Config& config, bool foreground) {
   }
   from.reset();
   setsid();
-  std::_Exit(start_here(config, Report(std::move(to)), false));
+  std::_Exit(start_here(config, std::move(inherited), Report(std::move(to)), false));
 }
 
 }  // namespace dispatcher

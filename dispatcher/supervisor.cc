@@ -45,6 +45,13 @@ Supervisor::Supervisor(const po::Loop& loop, Instance& instance, LogFiles& files
 
 Result<void> Supervisor::begin() {
   if (auto r = hub_.open(loop_, [this](std::string_view d) { on_datagram(d); }); !r) return r;
+  if (instance_.ports.inetd) {
+    hand_overs_.emplace(
+        loop_, instance_.config, instance_.who.uid, log_,
+        [this](const std::string& program, std::uint32_t serial, const po::messages::HandedClient& handed,
+               Fd client) { return give_client(program, serial, handed, std::move(client)); });
+    hand_overs_->open(std::move(instance_.ports.inetd));
+  }
   log_timer_.every(loop_, kLogLook, [this] { look_after_log(); });
   session_keys_timer_.every(loop_, kSessionKeysLife, [this] {
     session_keys_.rotate();
@@ -162,6 +169,8 @@ bool Supervisor::on_frame(Child& child, Frame& frame) {
     if (child.state == State::kStarting) on_ready(child);
     return true;
   }
+  po::messages::Took took;
+  if (frame.decode(took)) return hand_overs_ && hand_overs_->took(child.incarnation, frame.serial);
   if (child.spec.role != Role::kAccounts) return false;  // nobody else has anything to say
   if (frame.is<po::messages::Administer>()) return on_administer(child, frame);
   return frame.is<po::messages::PassCommand>() && on_pass_command(child, frame);
@@ -172,6 +181,21 @@ void Supervisor::on_ready(Child& child) {
   child.ready_timer.cancel();
   log_.event("child-ready").kv("name", child.spec.name).kv("pid", child.pid);
   advance_soon_.soon(loop_, [this] { advance(); });
+  if (hand_overs_) hand_overs_->ready();
+}
+
+/// To each process of the program in turn.
+std::uint32_t Supervisor::give_client(const std::string& program, std::uint32_t serial,
+                                      const po::messages::HandedClient& handed, Fd client) {
+  std::vector<Child*> ready;
+  for (Child& child : children_) {
+    if (child.spec.program == program && child.state == State::kUp && child.control && child.control->open())
+      ready.push_back(&child);
+  }
+  if (ready.empty()) return 0;
+  Child& child = *ready[turn_++ % ready.size()];
+  child.control->send(serial, handed, std::move(client));
+  return child.incarnation;
 }
 
 /// A child that closes its control socket, or writes garbage into it, is of no use; one that is ending anyway
@@ -239,6 +263,7 @@ void Supervisor::on_death(Child& child, int status) {
   child.state = State::kDown;
   child.control.reset();
   child.ready_timer.cancel();
+  if (hand_overs_) hand_overs_->gone(child.incarnation);
   if (stopping()) return after_death_while_stopping();
   if (child.dismissed) {
     children_.remove_if([&child](const Child& c) { return &c == &child; });

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "dispatcher/certificates.h"
+#include "dispatcher/hand_overs.h"
 #include "dispatcher/logs.h"
 #include "dispatcher/notices.h"
 #include "dispatcher/restart.h"
@@ -83,6 +84,8 @@ class Supervisor {
   [[nodiscard]] po::Result<void> wire(Child& child, const WelcomeParts& parts);
   bool on_frame(Child& child, po::Frame& frame);
   void on_ready(Child& child);
+  std::uint32_t give_client(const std::string& program, std::uint32_t serial,
+                            const po::messages::HandedClient& handed, po::Fd client);
   bool on_administer(Child& child, const po::Frame& frame);
   bool on_pass_command(Child& child, po::Frame& frame);
   void on_control_closed(Child& child, std::string_view why);
@@ -112,6 +115,8 @@ class Supervisor {
   po::messages::Key ticket_key_ = random_key();
   SessionTicketKeys session_keys_;
   std::list<Child> children_;
+  std::optional<HandOvers> hand_overs_;
+  std::uint32_t turn_ = 0;  ///< whose turn it is to be given a client
   Phase phase_ = Phase::kRunning;
   bool announced_ = false;
   std::function<void()> when_gone_;

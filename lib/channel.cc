@@ -261,15 +261,17 @@ Result<BlockingChannel::Received> BlockingChannel::receive(int seconds) {
   return r;
 }
 
-Result<void> BlockingChannel::send_bytes(std::string_view bytes) {
+Result<void> BlockingChannel::send_bytes(std::string_view bytes, int passed) {
   while (!bytes.empty()) {
-    ssize_t n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    iovec iov{const_cast<char*>(bytes.data()), bytes.size()};
+    ssize_t n = send_some(fd_.get(), &iov, 1, passed);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
       if (auto ready = wait_for(fd_.get(), POLLOUT, 30); !ready) return ready;
       continue;
     }
     if (n < 0) return temporary("write", errno);
+    passed = -1;
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};

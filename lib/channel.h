@@ -122,12 +122,17 @@ class BlockingChannel {
   [[nodiscard]] Result<Received> receive(int seconds);
   template <class M>
   [[nodiscard]] Result<void> send(std::uint32_t serial, const M& m) {
-    return send_bytes(encode_frame(serial, m));
+    return send_bytes(encode_frame(serial, m), -1);
+  }
+  /// The descriptor stays the caller's.
+  template <class M>
+  [[nodiscard]] Result<void> send_with(int fd, std::uint32_t serial, const M& m) {
+    return send_bytes(encode_frame(serial, m, true), fd);
   }
   [[nodiscard]] Fd release() { return std::move(fd_); }
 
  private:
-  Result<void> send_bytes(std::string_view bytes);
+  Result<void> send_bytes(std::string_view bytes, int passed);
   Fd fd_;
 };
 

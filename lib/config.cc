@@ -309,7 +309,10 @@ bool Parser::parse_endpoints(Service& service, const ProtocolRow& row, std::stri
     std::size_t end = std::min(list.find(','), list.size());
     std::string_view text = list.substr(0, end);
     Endpoint endpoint;
-    if (row.unix_socket) {
+    bool inetd = !row.unix_socket && text == "inetd";
+    if (inetd) {
+      service.inetd = true;
+    } else if (row.unix_socket) {
       endpoint.path = std::string(text);
       bool relative = !text.empty() && text[0] != '/';
       if (!is_clean_path(relative ? "/" + endpoint.path : endpoint.path) || text.back() == '/' ||
@@ -321,12 +324,12 @@ bool Parser::parse_endpoints(Service& service, const ProtocolRow& row, std::stri
     } else {
       auto address = parse_address_port(text, 0);
       if (!address || address->port == 0) {
-        problem(fmt::format("{}: write ADDRESS:PORT, as 0.0.0.0:25 or [::]:25", shown(text)));
+        problem(fmt::format("{}: write ADDRESS:PORT, as 0.0.0.0:25 or [::]:25, or inetd", shown(text)));
         return false;
       }
       endpoint.address = *address;
     }
-    service.listen.push_back(std::move(endpoint));
+    if (!inetd) service.listen.push_back(std::move(endpoint));
     if (end == list.size()) break;
     list.remove_prefix(end + 1);
     if (service.listen.size() >= 16) {
@@ -421,6 +424,10 @@ std::uint32_t Config::processes(std::string_view program) const {
     count = std::max(count, service.processes);
   }
   return any ? std::max(count, 1U) : 0;
+}
+
+bool Config::any_inetd() const {
+  return std::any_of(services.begin(), services.end(), [](const Service& s) { return s.inetd && !s.off; });
 }
 
 Parsed parse(std::string_view text, const std::string& file) {

@@ -27,7 +27,8 @@ struct Endpoint {
 struct Service {
   std::string name;
   messages::Protocol protocol = messages::Protocol::kSmtp;
-  std::vector<Endpoint> listen;
+  std::vector<Endpoint> listen;  ///< may be empty if `inetd`
+  bool inetd = false;            ///< also connections that inetd accepted (run/inetd)
   std::string program;
   std::uint32_t processes = 0;  ///< 0: not said in this line
   std::uint32_t sessions =
@@ -67,6 +68,8 @@ struct Config {
   [[nodiscard]] std::string program(std::string_view name) const;   ///< PROGRAM-DIRECTORY/NAME
   /// How many processes of this program the service table wants; 0: all its services are off.
   [[nodiscard]] std::uint32_t processes(std::string_view program) const;
+  /// Whether a service that is on takes connections from inetd.
+  [[nodiscard]] bool any_inetd() const;
 };
 
 struct Parsed {

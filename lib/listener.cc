@@ -1,5 +1,6 @@
 #include "lib/listener.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -7,6 +8,14 @@
 namespace po {
 
 static constexpr int kBatch = 16;
+
+messages::NetAddress prepare_client(const Fd& socket) {
+  sockaddr_storage from{};
+  socklen_t length = sizeof from;
+  if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0) return {};
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&from), &length) != 0) return {};
+  return net_address(&from, length);
+}
 
 Listener::Listener(const Loop& loop, Fd socket, OnAccept on_accept)
     : loop_(loop), socket_(std::move(socket)), on_accept_(std::move(on_accept)) {

@@ -28,7 +28,7 @@ struct valid_enum<Kind> {
 namespace po::messages {
 
 /// Raised when any struct below changes; the dispatcher and its children must agree (Welcome carries it).
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 
 /// Bodies up to this travel in the frame; larger ones are files that queue hands out (OpenBody).
 inline constexpr std::uint32_t kSmallBody = 64 * 1024;
@@ -190,6 +190,46 @@ struct PassCommand {
   static constexpr std::uint32_t kMax = kMiB;
   std::vector<std::string> words;
   auto fields() { return std::tie(words); }
+};
+
+/// dispatcher > smtpd, pop3d: a client's connection that inetd accepted, to be served as if it came by a
+/// Listen with these fields. The connection rides along. Answer: Took, unless the process is stopping: then
+/// it closes its copy and is silent, and when it has gone the dispatcher gives the client to another. 1 KiB.
+struct HandedClient {
+  static constexpr std::uint16_t kType = 12;
+  static constexpr std::uint32_t kMax = 1024;
+  Protocol protocol = Protocol::kSmtp;
+  bool implicit_tls = false;
+  std::uint32_t max_sessions = 0;  ///< as in Listen
+  std::string service;             ///< name in the service table
+  auto fields() { return std::tie(protocol, implicit_tls, max_sessions, service); }
+};
+
+/// smtpd, pop3d > dispatcher: that client is mine; the dispatcher lets go of it. 16 octets.
+struct Took {
+  static constexpr std::uint16_t kType = 13;
+  static constexpr std::uint32_t kMax = 16;
+  auto fields() { return std::tie(); }
+};
+
+// ---- run/inetd: a server program that inetd started > dispatcher
+
+/// program under inetd > dispatcher, first and only frame: the connection that rides along is for this
+/// service. Answer: HandOverAnswer, when a process has taken it or nobody will. 64 octets.
+struct HandOver {
+  static constexpr std::uint16_t kType = 60;
+  static constexpr std::uint32_t kMax = 64;
+  std::string service;  ///< name in the service table
+  auto fields() { return std::tie(service); }
+};
+
+/// dispatcher > program under inetd. 1 KiB.
+struct HandOverAnswer {
+  static constexpr std::uint16_t kType = 61;
+  static constexpr std::uint32_t kMax = 1024;
+  Kind kind = Kind::kTemporary;
+  std::string text;  ///< why not
+  auto fields() { return std::tie(kind, text); }
 };
 
 // ---- accounts: smtpd, pop3d > accounts

@@ -3,8 +3,10 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 
 #include "lib/directory/reader.h"
+#include "lib/inetd.h"
 #include "lib/module.h"
 #include "pop3d/server.h"
 
@@ -33,7 +35,9 @@ po::ResolverOptions before_confine_resolver_options_or_die(po::Module& module) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  static constexpr std::string_view kNobody = "-ERR [SYS/TEMP] service not available, try again later\r\n";
+  if (auto handed = po::inetd::run_if_asked(argc, argv, kNobody)) return *handed;
   po::Module module = po::Module::start_or_die(po::messages::Role::kPop3d);
   directory::Reader directory = before_confine_open_directory_or_die(module);
   po::ResolverOptions resolver = before_confine_resolver_options_or_die(module);

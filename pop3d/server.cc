@@ -50,9 +50,34 @@ void Server::on_certificates(const Certificates& certificates) {
   }
 }
 
+// A stopping process stays silent: the dispatcher still has the client and gives it to the next one.
+bool Server::on_control(po::Frame& frame) {
+  HandedClient handed;
+  if (!frame.decode(handed) || !frame.fd || handed.protocol != Protocol::kPop3) return false;
+  if (stopping_) return true;
+  module_.control().send(frame.serial, Took{});
+  NetAddress address = po::prepare_client(frame.fd);
+  if (address.family != 0) accept(inetd_door(handed), std::move(frame.fd), address);
+  return true;
+}
+
+Server::Door& Server::inetd_door(const HandedClient& handed) {
+  Listen listen{handed.protocol, handed.implicit_tls, handed.max_sessions, handed.service};
+  for (auto& door : doors_) {
+    if (door->listener || door->listen.service != handed.service) continue;
+    door->listen = std::move(listen);  // reload may have changed it
+    return *door;
+  }
+  Door& door = *doors_.emplace_back(std::make_unique<Door>());
+  door.listen = std::move(listen);
+  return door;
+}
+
 void Server::on_stop(std::uint32_t) {
   stopping_ = true;
-  for (auto& door : doors_) door->listener->stop();
+  for (auto& door : doors_) {
+    if (door->listener) door->listener->stop();
+  }
   for (auto& [number, guest] : guests_) guest.connection->stop();
   if (guests_.empty()) module_.finished();
 }

@@ -27,13 +27,14 @@ class Server final : public po::ModuleHandler {
   void on_peer(const po::messages::Peer& peer, po::Fd pipe) override;
   void on_certificates(const po::messages::Certificates& certificates) override;
   void on_stop(std::uint32_t seconds) override;
+  bool on_control(po::Frame& frame) override;
   po::Counters counters() override;
 
  private:
   struct Door {
     po::messages::Listen listen;
     std::uint32_t sessions = 0;
-    std::unique_ptr<po::Listener> listener;
+    std::unique_ptr<po::Listener> listener;  ///< null: its clients come from inetd, through the dispatcher
   };
   struct Guest {
     Door* door = nullptr;
@@ -41,6 +42,7 @@ class Server final : public po::ModuleHandler {
     std::unique_ptr<Connection> connection;
   };
 
+  Door& inetd_door(const po::messages::HandedClient& handed);
   void accept(Door& door, po::Fd socket, const po::messages::NetAddress& address);
   void refuse(const Door& door, po::Fd socket, const po::messages::NetAddress& address, const char* why);
   void let_in(Door& door, po::Fd socket, const po::messages::NetAddress& address, std::string limit_key);

@@ -1,8 +1,11 @@
-// smtpd: SMTP, submission and local submission. Started by the dispatcher; man/smtpd.8.
+// smtpd: SMTP, submission and local submission. Started by the dispatcher, or by inetd to hand over one
+// client; man/smtpd.8.
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 
+#include "lib/inetd.h"
 #include "lib/module.h"
 #include "smtpd/server.h"
 
@@ -11,7 +14,9 @@ static std::string read_hosts() {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-int main() {
+int main(int argc, char** argv) {
+  static constexpr std::string_view kNobody = "421 4.3.2 Service not available, try again later\r\n";
+  if (auto handed = po::inetd::run_if_asked(argc, argv, kNobody)) return *handed;
   po::Module module = po::Module::start_or_die(po::messages::Role::kSmtpd);
   auto reader = directory::Reader::open(module.welcome().directory_path, module.welcome().hostname);
   if (!reader) {

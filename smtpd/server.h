@@ -32,12 +32,13 @@ class Server final : public po::ModuleHandler, public World, public Host {
   void on_certificates(const po::messages::Certificates& certificates) override;
   void on_stop(std::uint32_t seconds) override;
   void on_directory_changed(std::uint64_t generation) override;
+  bool on_control(po::Frame& frame) override;
   po::Counters counters() override;
 
  private:
   struct Door {
     po::messages::Listen listen;
-    std::unique_ptr<po::Listener> listener;
+    std::unique_ptr<po::Listener> listener;  ///< null: its clients come from inetd, through the dispatcher
     std::uint32_t open = 0;
   };
   struct Guest {
@@ -48,6 +49,7 @@ class Server final : public po::ModuleHandler, public World, public Host {
   /// Clients that are being told that there is no room; more are not even told.
   static constexpr std::size_t kMaxRefusing = 100;
 
+  Door& inetd_door(const po::messages::HandedClient& handed);
   void on_accept(Door& door, po::Fd socket, const po::messages::NetAddress& address);
   [[nodiscard]] const Reply* refusal(const Door& door, const std::string& key) const;
   void refresh_settings();

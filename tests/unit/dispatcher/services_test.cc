@@ -99,11 +99,50 @@ TEST_CASE("a socket that was handed over is taken by address or by name") {
   CHECK(adopted->ports[0].socket.get() == fd);
 
   std::vector<InheritedSocket> named;
-  named.push_back({std::move(adopted->ports[0].socket), "a", {}});
+  named.push_back({std::move(adopted->ports[0].socket), "a", adopted->ports[0].endpoint()});
   auto by_name = bind_network_ports(config, std::move(named), 0);
   REQUIRE(by_name.has_value());
   CHECK(by_name->ports[0].socket.get() == fd);
   CHECK(by_name->warnings.empty());
+  CHECK(by_name->ports[0].inherited);
+}
+
+TEST_CASE("a socket that was handed over must be of the kind that its service has") {
+  auto config = config_of("service a smtp 127.0.0.1:" + std::to_string(free_port()) +
+                          " smtpd\nservice l local-submission run/l smtpd\n");
+  po::config::Endpoint path, address;
+  path.path = "/run/a";
+  address.address = *po::config::parse_address_port("127.0.0.1:1", 0);
+  auto any = [] { return po::Fd(socket(AF_UNIX, SOCK_STREAM, 0)); };
+  std::vector<InheritedSocket> inherited;
+  inherited.push_back({any(), "a", path, true});
+  inherited.push_back({any(), "l", address, true});
+  inherited.push_back({any(), "a", address, false});
+  auto bound = bind_network_ports(config, std::move(inherited), 0);
+  REQUIRE(bound.has_value());
+  REQUIRE(bound->ports.size() == 1);  // the one that the line names
+  CHECK_FALSE(bound->ports[0].inherited);
+  REQUIRE(bound->warnings.size() == 3);
+  CHECK(bound->warnings[0].find("socket a (/run/a) was handed over, but no service in f") == 0);
+  CHECK(bound->warnings[2].find("it is not a stream socket that listens") != std::string::npos);
+}
+
+TEST_CASE("run/inetd: for the suite's user alone, and only if a service wants it") {
+  TemporaryDirectory dir;
+  REQUIRE(mkdir((dir.path + "/run").c_str(), 0700) == 0);
+  std::string text = "spool-directory " + dir.path + "\nservice a smtp inetd smtpd";
+  std::string path = dir.path + "/run/inetd";
+  Ports ports;
+  REQUIRE(bind_unix_ports(config_of(text + " off\n"), ports, 0).has_value());
+  CHECK_FALSE(ports.inetd);
+  REQUIRE(bind_unix_ports(config_of(text + "\n"), ports, 0).has_value());
+  CHECK(ports.inetd);
+  CHECK(ports.ports.empty());
+  struct stat st {};
+  CHECK(stat(path.c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0600);
+  unlink(path.c_str());
+  rmdir((dir.path + "/run").c_str());
 }
 
 TEST_CASE("Unix sockets: open to all, a stale one is replaced, a live one is not") {

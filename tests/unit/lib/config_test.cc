@@ -37,6 +37,22 @@ TEST_CASE("an empty file is the standard system") {
   CHECK(c.services[3].listen[0].path == "/var/spool/post.office/run/submission");
 }
 
+TEST_CASE("inetd stands for an address, alone or beside others") {
+  Config c = good("service a smtp inetd smtpd\nservice b pop3 127.0.0.1:1110,inetd pop3d\n").config;
+  REQUIRE(c.services.size() == 2);
+  CHECK(c.services[0].inetd);
+  CHECK(c.services[0].listen.empty());
+  CHECK(c.services[1].inetd);
+  CHECK(c.services[1].listen.size() == 1);
+  CHECK(c.any_inetd());
+  CHECK_FALSE(good("service a smtp inetd smtpd off\n").config.any_inetd());
+  CHECK_FALSE(good("").config.any_inetd());
+  // on a Unix socket it is a path like any other
+  c = good("service c command inetd accounts\n").config;
+  CHECK_FALSE(c.services[0].inetd);
+  CHECK(c.services[0].listen.size() == 1);
+}
+
 TEST_CASE("every key") {
   Parsed p = good(
       "hostname Mail.Example.ORG\nuser po\ngroup po\nadmin-group wheel\nprogram-directory /opt/post.office/\n"
