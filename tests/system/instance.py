@@ -148,6 +148,7 @@ class Instance:
         self.resolvers, self.sessions = list(resolvers), sessions
         self.users, self.next_user = users, 1
         self.forms = forms or {}
+        self.launcher = []  # a program, with its options, that executes the dispatcher
         self.process = None
         self.output = None
         self._install()
@@ -199,7 +200,7 @@ class Instance:
         environment = dict(os.environ)
         environment["ASAN_OPTIONS"] = "detect_leaks=0:" + environment.get("ASAN_OPTIONS", "abort_on_error=1")
         self.process = subprocess.Popen(
-            [self.program / "post.office", "-c", self.conf, "start", "--foreground"],
+            [*self.launcher, self.program / "post.office", "-c", self.conf, "start", "--foreground"],
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, env=environment, cwd="/",
             start_new_session=True)
         DISPATCHERS.add(self.process.pid)
