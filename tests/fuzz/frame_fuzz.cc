@@ -35,7 +35,8 @@ static bool known(const po::Frame& frame) {
   return any_decodes<Welcome, Listen, Peer, LogFile, Certificates, Start, Ready, Stop, Administer,
                      AdministerAnswer, PassCommand, Authenticate, Verdict, Submit, Submitted, OpenBody,
                      BodyFile, DropBody, AskStored, Stored, AskUsage, Usage, OpenMailbox, Mailbox, Retrieve,
-                     Message, Expunge, Expunged, CloseMailbox, Command, CommandOutput>(frame);
+                     Message, Expunge, Expunged, CloseMailbox, Command, CommandOutput, HandedClient, Took,
+                     HandOver, HandOverAnswer>(frame);
 }
 
 struct Heard {

@@ -108,7 +108,7 @@ TEST_CASE("a client is given to a process, and the program hears when that has t
   CHECK_FALSE(post.hand_overs.took(1, serial));  // once
   post.turn();
   CHECK(answer_of(program) == "done");
-  program.release();
+  (void)program.release();
   post.turn();
   CHECK(post.hand_overs.guests() == 0);
 }
@@ -137,17 +137,17 @@ TEST_CASE("a client outlives the process that was to take it, and waits for the 
 TEST_CASE("a program that gave up has told its client so: nobody gets it") {
   Post post;
   post.ready = 0;
-  post.bring("smtp").release();
+  (void)post.bring("smtp").release();
   post.turn();
   CHECK(post.hand_overs.guests() == 0);
   post.ready = 1;
-  post.bring("smtp").release();
+  (void)post.bring("smtp").release();
   post.turn();
   CHECK(post.hand_overs.guests() == 1);  // that process may have it already
   post.hand_overs.gone(1);
   CHECK(post.given.size() == 1);
   CHECK(post.hand_overs.guests() == 0);
-  post.bring("smtp").release();
+  (void)post.bring("smtp").release();
   post.turn();
   CHECK(post.hand_overs.took(1, post.given.at(1).serial));
   CHECK(post.hand_overs.guests() == 0);
