@@ -163,7 +163,13 @@ $(B)/tests/rogue: $(call obj,tests/walls/rogue.cc) $(call archives,core)
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,core)
 
-unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn $(B)/tests/rogue
+# queue on a store that fails at random, for tests/system/test_faulty_store.py
+$(B)/tests/queue_faulty_store: $(call obj,tests/system/open_faulty_store.cc $(filter-out queue/open_store.cc,$(wildcard queue/*.cc))) $(call archives,$(queue_LIBS))
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,$(queue_LIBS))
+
+unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn $(B)/tests/rogue \
+  $(B)/tests/queue_faulty_store
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
 
 check: unit-tests fuzz-targets

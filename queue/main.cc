@@ -2,7 +2,7 @@
 
 #include "lib/directory/reader.h"
 #include "lib/module.h"
-#include "lib/store/lmdb_store.h"
+#include "queue/open_store.h"
 #include "queue/server.h"
 
 namespace {
@@ -12,10 +12,9 @@ namespace {
   std::exit(1);
 }
 
-std::unique_ptr<store::LmdbStore> open_store_or_die(po::Module& module) {
-  auto opened = store::LmdbStore::open({module.welcome().store_path + "/store"});
+std::unique_ptr<store::Store> open_store_or_die(po::Module& module) {
+  auto opened = queue::open_store(module);
   if (!opened) die(module.log(), "store", opened.error().text);
-  module.log().event("store-opened").kv("left_over_bodies", (*opened)->swept());
   return std::move(*opened);
 }
 

@@ -52,5 +52,19 @@ def without_trace(fetched):
         rest = rest[found.end():]
 
 
+def marked(mark, body):
+    """A message that can be known again, whole or not, after a header was put before it."""
+    rest = b"\r\n" + body + b"\r\nX-End: " + mark.encode() + b"\r\n"
+    return f"X-Token: {mark}\r\nX-Digest: {hashlib.sha256(rest).hexdigest()}\r\n".encode() + rest
+
+
+def mark_of(message):
+    """None if the message is not whole."""
+    head = re.search(rb"^X-Token: (\S+)\r\nX-Digest: (\S+)\r\n", message, re.M)
+    if not head or hashlib.sha256(message[head.end():]).hexdigest().encode() != head[2]:
+        return None
+    return head[1].decode()
+
+
 def digest(octets):
     return hashlib.sha256(octets).hexdigest()

@@ -131,13 +131,14 @@ def make_base(build):
 class Instance:
     """start() leaves it ready for mail; stop() ends it and remove() takes its files away."""
 
-    def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, users_at_start=True,
-                 forms=None, sessions=2000):
+    def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, spool=None, log=None,
+                 users_at_start=True, forms=None, sessions=2000, programs=None):
         self.build = Path(build) if Path(build).is_absolute() else ROOT / build
         self.user = service_user()
         self.base = make_base(self.build)
         self.program = self.base / "program"
-        self.spool, self.log = self.base / "spool", self.base / "log"
+        self.spool = Path(spool) if spool else self.base / "spool"
+        self.log = Path(log) if log else self.base / "log"
         self.mailbox = Path(mailbox) if mailbox else self.base / "mailbox"
         self.conf = self.base / "post.office.conf"
         self.certificates = []  # pairs of files; none: the dispatcher makes a certificate of its own
@@ -149,6 +150,7 @@ class Instance:
         self.users, self.next_user = users, 1
         self.forms = forms or {}
         self.launcher = []  # a program, with its options, that executes the dispatcher
+        self.programs = programs or {}  # name -> file to be put in its place
         self.process = None
         self.output = None
         self._install()
@@ -161,7 +163,7 @@ class Instance:
         self.program.mkdir(mode=0o755)
         for name in PROGRAMS:
             target = self.program / name
-            shutil.copyfile(self.build / "bin" / name, target)
+            shutil.copyfile(self.programs.get(name, self.build / "bin" / name), target)
             # Not readable: not dumpable. A sanitizer reads its options in /proc/self/environ, which needs just that.
             target.chmod(0o755 if sanitized(self.build) else 0o711)
         for folder in (self.spool, self.mailbox, self.log):
@@ -341,7 +343,9 @@ class Instance:
     # ---- evidence
 
     def log_text(self):
-        return "".join(p.read_text(errors="backslashreplace") for p in sorted(self.log.rglob("*")) if p.is_file())
+        """All of it in the order of time: the files that were rotated away, by their stamps, then the one in use."""
+        files = sorted((p for p in self.log.rglob("post.office.log*")), key=lambda p: (p.name == "post.office.log", p.name))
+        return "".join(p.read_text(errors="backslashreplace") for p in files)
 
     def output_text(self):
         path = self.base / "output"
