@@ -7,6 +7,8 @@
 namespace accounts {
 namespace {
 
+constexpr std::uint64_t kRoom = 1U << 20, kRoomEach = 4096;  // octets on the disk: the pages that change
+
 int line_of(const form::Parsed& where, std::string_view field) {
   for (const form::Given& given : where.fields)
     if (given.field->name == field) return given.line;
@@ -105,7 +107,11 @@ po::Result<AccountBatch::Outcome> AccountBatch::change(const directory::Account&
   return Outcome::kChanged;
 }
 
+// Two databases cannot be committed as one. So that a full disk does not come between the two, both must fit
+// before the first is begun.
 po::Result<void> AccountBatch::commit() {
+  if (!passwords_.empty() && directory_changed_)
+    if (auto ok = secrets_.check_room(kRoom + kRoomEach * passwords_.size()); !ok) return ok;
   for (const Password& p : passwords_) {
     // Also without one: a hash that a crash left under this number must not open the new account.
     std::string hash = p.plain.empty() ? p.ready : password::make_hash(p.plain);

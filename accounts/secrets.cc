@@ -62,7 +62,10 @@ po::Result<void> Secrets::prepare() {
   auto version = record::get_number(*txn, meta_, record::kMetaVersion);
   if (!version) return tl::make_unexpected(version.error());
   if (*version > kVersion) return po::permanent(fmt::format("{} is of version {}", env_.path(), *version));
-  if (auto ok = record::put_number(*txn, meta_, record::kMetaVersion, kVersion); !ok) return ok;
+  // Once: a start on a full disk must not need to write.
+  if (*version != kVersion) {
+    if (auto ok = record::put_number(*txn, meta_, record::kMetaVersion, kVersion); !ok) return ok;
+  }
   return txn->commit();
 }
 

@@ -27,6 +27,8 @@ class SecretsChange {
                                            std::int64_t now);
   /// Everything of an account that is gone.
   [[nodiscard]] po::Result<void> remove(std::uint64_t account);
+  /// Temporary failure (no space) if the disk has not so many octets free.
+  [[nodiscard]] po::Result<void> check_room(std::uint64_t octets) const { return txn_.check_room(octets); }
   [[nodiscard]] po::Result<void> commit();
 
   static constexpr std::size_t kMostKnown = 200;

@@ -36,9 +36,12 @@ Result<PidFile> PidFile::lock(const std::string& path) {
                                  holder.value_or(0), path));
   }
   std::string text = fmt::format("{}\n", getpid());
-  if (ftruncate(file.fd_.get(), 0) != 0 ||
-      pwrite(file.fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    return temporary(fmt::format("{} cannot be written", path), errno);
+  if (ftruncate(file.fd_.get(), 0) != 0) return temporary(fmt::format("{} cannot be written", path), errno);
+  if (pwrite(file.fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    // The lock tells who runs, the number is for the eye: mailboxes are served from a full disk too. What
+    // must be seen is that the file is not empty, and a hole takes no space.
+    if (errno != ENOSPC || ftruncate(file.fd_.get(), static_cast<off_t>(text.size())) != 0)
+      return temporary(fmt::format("{} cannot be written", path), errno);
   }
   return file;
 }
@@ -72,6 +75,17 @@ Result<void> replace_file(const std::string& path, const std::string& content, m
   return {};
 }
 
+/// In place, for a disk that has no room for a second file: a text this short lies in one sector, which is
+/// written in whole or not at all.
+static Result<void> overwrite_file(const std::string& path, const std::string& content) {
+  Fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd || pwrite(fd.get(), content.data(), content.size(), 0) != static_cast<ssize_t>(content.size()) ||
+      fsync(fd.get()) != 0) {
+    return temporary(fmt::format("{} cannot be written", path), errno);
+  }
+  return {};
+}
+
 // 24 bits of it go into message ids; blocks of 256 let 65,536 starts pass before a number comes again.
 static constexpr std::uint32_t kBlock = 256;
 static constexpr std::uint32_t kMask = 0xffffff;
@@ -95,7 +109,11 @@ Result<Incarnations> Incarnations::open(std::string path) {
 
 Result<void> Incarnations::reserve() {
   std::uint32_t limit = (limit_ + kBlock) & kMask;
-  if (auto r = replace_file(path_, fmt::format("{}\n", limit), 0644); !r) return r;
+  // Of one width, so that nothing of a longer number stays when it is written in place.
+  std::string text = fmt::format("{:08}\n", limit);
+  auto written = replace_file(path_, text, 0644);
+  if (!written && written.error().sys_errno == ENOSPC) written = overwrite_file(path_, text);
+  if (!written) return written;
   next_ = limit_;
   limit_ = limit;
   return {};

@@ -1,7 +1,9 @@
 #include "lib/directory/lmdb.h"
 
 #include <fmt/core.h>
+#include <sys/statvfs.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace directory::lmdb {
@@ -12,6 +14,22 @@ MDB_val val(std::string_view s) {
 }
 std::string_view view(const MDB_val& v) {
   return {static_cast<const char*>(v.mv_data), v.mv_size};
+}
+
+// LMDB calls a write that a full disk cut short an I/O error. It is none: the meta page was not written, and
+// nothing is in doubt. After it not even this much is left.
+constexpr std::uint64_t kFull = 64 * 1024;
+
+/// All there is where the disk cannot be asked.
+std::uint64_t free_octets(const Env& env) {
+  int fd = -1;
+  struct statvfs disk {};
+  if (mdb_env_get_fd(env.get(), &fd) != 0 || ::fstatvfs(fd, &disk) != 0) return UINT64_MAX;
+  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
+
+int cut_short_is_no_space(const Env& env, int rc) {
+  return rc == EIO && free_octets(env) < kFull ? ENOSPC : rc;
 }
 
 }  // namespace
@@ -70,7 +88,10 @@ po::Result<std::optional<std::string_view>> Txn::get(MDB_dbi table, std::string_
 
 po::Result<void> Txn::put(MDB_dbi table, std::string_view key, std::string_view value) {
   MDB_val k = val(key), v = val(value);
-  if (int rc = mdb_put(txn_, table, &k, &v, 0)) return failure(env_->path(), rc);
+  // A large transaction writes pages before its end.
+  if (int rc = mdb_put(txn_, table, &k, &v, 0)) {
+    return failure("cannot write " + env_->path(), cut_short_is_no_space(*env_, rc));
+  }
   return {};
 }
 
@@ -84,7 +105,12 @@ po::Result<bool> Txn::remove(MDB_dbi table, std::string_view key) {
 
 po::Result<void> Txn::commit() {
   int rc = mdb_txn_commit(std::exchange(txn_, nullptr));  // frees it, whatever the outcome
-  if (rc != 0) return failure("cannot write " + env_->path(), rc);
+  if (rc != 0) return failure("cannot write " + env_->path(), cut_short_is_no_space(*env_, rc));
+  return {};
+}
+
+po::Result<void> Txn::check_room(std::uint64_t octets) const {
+  if (free_octets(*env_) < octets) return failure("cannot write " + env_->path(), ENOSPC);
   return {};
 }
 

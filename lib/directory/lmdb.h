@@ -52,6 +52,8 @@ class Txn {
   /// True if it was there.
   [[nodiscard]] po::Result<bool> remove(MDB_dbi table, std::string_view key);
   [[nodiscard]] po::Result<void> commit();
+  /// Temporary failure (no space) if the disk has not so many octets free.
+  [[nodiscard]] po::Result<void> check_room(std::uint64_t octets) const;
   /// A read transaction lets go of its pages, and takes the newest again.
   void reset();
   [[nodiscard]] po::Result<void> renew();

@@ -24,7 +24,8 @@ using po::MessageId;
 namespace {
 
 constexpr unsigned kMaxTables = 8;
-constexpr unsigned kMaxReaders = 16;  // the loop, and reader threads; not one per session
+constexpr std::uint64_t kFull = 64 * 1024;  // a write that was cut short leaves less
+constexpr unsigned kMaxReaders = 16;        // the loop, and reader threads; not one per session
 
 tl::unexpected<Failure> refused(std::string text) {
   return tl::unexpected<Failure>(Failure{Status::kRefused, false, std::move(text)});
@@ -105,6 +106,7 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbOptions& options) {
   auto swept = s->files_.sweep([&s](const MessageId& id) { return s->names_file(id); });
   if (!swept) return tl::unexpected(swept.error());
   s->swept_ = *swept;
+  s->spare_.open(s->root_.get());
   return s;
 }
 
@@ -160,7 +162,8 @@ Result<void> LmdbStore::open_tables() {
 std::vector<Result<std::uint64_t>> LmdbStore::apply(std::span<const Change> changes) {
   std::vector<Result<std::uint64_t>> results(changes.size(), std::uint64_t{0});
   if (changes.empty()) return results;
-  int rc = write_all(changes, results);
+  spare_.keep();
+  int rc = write_or_use_spare(changes, results);
   if (rc == 0) return results;
   Failure failure = failure_after_commit(rc);
   if (changes.size() == 1 || failure.status == Status::kUnknown) {
@@ -175,11 +178,20 @@ std::vector<Result<std::uint64_t>> LmdbStore::apply(std::span<const Change> chan
       continue;
     }
     std::vector<Result<std::uint64_t>> one(1, std::uint64_t{0});
-    rc = write_all(changes.subspan(i, 1), one);
+    rc = write_or_use_spare(changes.subspan(i, 1), one);
     if (rc != 0) failure = failure_after_commit(rc);
     results[i] = rc == 0 ? one[0] : tl::unexpected(failure);
   }
   return results;
+}
+
+/// Again with the spare space when the disk is full: what is left of new messages then finds no room, but
+/// deletions do.
+int LmdbStore::write_or_use_spare(std::span<const Change> changes,
+                                  std::vector<Result<std::uint64_t>>& results) {
+  int rc = write_all(changes, results);
+  if (rc == 0 || !failure_after_commit(rc).no_space || !spare_.give_up()) return rc;
+  return write_all(changes, results);
 }
 
 /// Accepts that stand side by side, by id: rows are then appended, in whatever order the smtpds sent them.
@@ -202,7 +214,7 @@ static std::vector<std::size_t> writing_order(std::span<const Change> changes) {
 // between the two, a message without its body.
 int LmdbStore::write_all(std::span<const Change> changes, std::vector<Result<std::uint64_t>>& results) {
   Transaction transaction;
-  int rc = transaction.begin(env_.get(), tables_);
+  int rc = transaction.begin(env_.get(), tables_, spare_.missing());
   if (rc != 0) return rc;
   for (std::size_t i : writing_order(changes)) {
     rc = transaction.apply(changes[i], results[i]);
@@ -214,10 +226,11 @@ int LmdbStore::write_all(std::span<const Change> changes, std::vector<Result<std
   return 0;
 }
 
-// A disk that is full while the pages are written leaves the old meta page in force. If it was the meta page
-// itself that could not be written, LMDB refuses all further transactions, and what is in force only a new
-// start tells.
+// A disk that is full while the pages are written leaves the old meta page in force; a write that it cut
+// short LMDB calls an I/O error. If it was the meta page itself that could not be written, LMDB refuses all
+// further transactions, and what is in force only a new start tells.
 Failure LmdbStore::failure_after_commit(int rc) {
+  if (auto free = free_space(); rc == EIO && free && *free < kFull) rc = ENOSPC;
   Failure failure = sort_out(rc, "cannot write to the store");
   mdb::Txn probe;
   if (failure.status != Status::kUnknown && mdb::begin(env_.get(), 0, probe) == MDB_PANIC) {

@@ -9,6 +9,7 @@
 
 #include "lib/store/body_files.h"
 #include "lib/store/mdb.h"
+#include "lib/store/spare_space.h"
 #include "lib/store/store.h"
 
 namespace store {
@@ -44,6 +45,7 @@ class LmdbStore final : public Store {
   LmdbStore() = default;
   Result<void> open_tables();
   int make_tables(MDB_txn* txn);
+  int write_or_use_spare(std::span<const Change> changes, std::vector<Result<std::uint64_t>>& results);
   int write_all(std::span<const Change> changes, std::vector<Result<std::uint64_t>>& results);
   Failure failure_after_commit(int rc);
   Result<std::optional<std::string>> find_record(const po::MessageId& id) const;
@@ -53,6 +55,7 @@ class LmdbStore final : public Store {
   // The lock outlives all others: it is given back last.
   po::Fd root_, lock_;
   BodyFiles files_;
+  SpareSpace spare_;
   mdb::Env env_;
   mdb::Tables tables_;
   std::size_t swept_ = 0;

@@ -99,7 +99,7 @@ int TableCursor::first(std::string_view& key, std::string_view& value) {
 
 // ---- Transaction
 
-int Transaction::begin(MDB_env* env, const mdb::Tables& tables) {
+int Transaction::begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t spare) {
   tables_ = tables;
   int rc = mdb::begin(env, 0, txn_);
   if (rc == 0) rc = message_.open(txn_.get(), tables.message);
@@ -109,7 +109,7 @@ int Transaction::begin(MDB_env* env, const mdb::Tables& tables) {
   std::string_view value;
   if (rc == 0) rc = mdb::get(txn_.get(), tables.meta, layout::kTotalsKey, value);
   if (rc == 0 && !po::wire::decode(value, totals_)) rc = MDB_CORRUPTED;
-  if (rc == 0) rc = measure_room(env);
+  if (rc == 0) rc = measure_room(env, spare);
   return rc;
 }
 
@@ -121,7 +121,7 @@ int Transaction::begin(MDB_env* env, const mdb::Tables& tables) {
 //
 // A disk that will be full before the map is a smaller map: LMDB takes a write cut short by a full disk for
 // an I/O error, after which nobody knows what stands on the disk.
-int Transaction::measure_room(MDB_env* env) {
+int Transaction::measure_room(MDB_env* env, std::uint64_t spare) {
   int fd = -1;
   struct statvfs disk {};
   if (int error = mdb_env_get_fd(env, &fd); error != 0) return error;
@@ -132,7 +132,8 @@ int Transaction::measure_room(MDB_env* env) {
   if (rc == 0) rc = mdb_env_stat(env, &stat);
   if (rc != 0) return rc;
   std::uint64_t used = info.me_last_pgno + 1;
-  std::uint64_t on_disk = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize / stat.ms_psize;
+  std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  std::uint64_t on_disk = (free > spare ? free - spare : 0) / stat.ms_psize;
   std::uint64_t all = std::min<std::uint64_t>(info.me_mapsize / stat.ms_psize, used + on_disk);
   reserve_ = std::clamp<std::uint64_t>(all / 16, kLeastReserve, 4096);
   room_ = all > used ? all - used : 0;

@@ -36,7 +36,8 @@ class TableCursor {
 
 class Transaction {
  public:
-  int begin(MDB_env* env, const mdb::Tables& tables);
+  /// New messages leave `spare` octets of the disk free, besides the reserve.
+  int begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t spare = 0);
   /// `result` is set if 0 is returned.
   int apply(const Change& change, Result<std::uint64_t>& result);
   int commit();
@@ -56,7 +57,7 @@ class Transaction {
   int note_released(const std::vector<po::MessageId>& ids);
   int lower(const po::MessageId& id, std::uint32_t by);
   int drop(const po::MessageId& id, const layout::MessageRecord& record);
-  int measure_room(MDB_env* env);
+  int measure_room(MDB_env* env, std::uint64_t spare);
 
   // The cursors go before the transaction does: LMDB wants it so in write transactions.
   mdb::Txn txn_;
