@@ -1,4 +1,5 @@
 """A small disk of its own for a test: ext4 in a file where loop devices can be had, else a tmpfs. Needs root."""
+import atexit
 import errno
 import os
 import shutil
@@ -15,6 +16,7 @@ class Disk:
     def __init__(self, image, path, kind):
         self.image, self.path, self.kind = image, path, kind
         self.ballast = path / "ballast"
+        atexit.register(self.remove)  # an interrupted run, too, leaves nothing behind
 
     @classmethod
     def make(cls, megabytes):
@@ -64,5 +66,6 @@ class Disk:
         self.ballast.unlink(missing_ok=True)
 
     def remove(self):
+        atexit.unregister(self.remove)
         subprocess.run(["umount", self.path], check=True)
         shutil.rmtree(self.path.parent)
