@@ -148,8 +148,8 @@ $(B)/tests/fuzz_$(1): $(call obj,tests/fuzz/$(1)_fuzz.cc $(foreach d,$(fuzz_$(1)
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz,$(f))))
 
-# what becomes of the store in long use: tests/bench/store_churn.cc
-$(B)/tests/store_churn: $(call obj,tests/bench/store_churn.cc) $(call archives,store core)
+# what becomes of the store in long use, and a full one: tests/bench/store_churn.cc, store_fill.cc
+$(B)/tests/store_churn $(B)/tests/store_fill: $(B)/tests/%: $(B)/obj/tests/bench/%.o $(call archives,store core)
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,store core)
 
