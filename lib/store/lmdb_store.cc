@@ -27,6 +27,8 @@ constexpr unsigned kMaxTables = 8;
 constexpr std::uint64_t kFull = 64 * 1024;  // a write that was cut short leaves less
 constexpr unsigned kMaxReaders = 16;        // the loop, and reader threads; not one per session
 
+constexpr const char *kTables = "data.mdb", *kNewTables = "new.mdb", *kNewTablesLock = "new.mdb-lock";
+
 tl::unexpected<Failure> refused(std::string text) {
   return tl::unexpected<Failure>(Failure{Status::kRefused, false, std::move(text)});
 }
@@ -86,20 +88,18 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbOptions& options) {
   if (!files) return tl::unexpected(files.error());
   s->files_ = std::move(*files);
 
-  MDB_env* env = nullptr;
-  int rc = mdb_env_create(&env);
-  s->env_.reset(env);
-  if (rc == 0) rc = mdb_env_set_mapsize(env, options.map_octets);
-  if (rc == 0) rc = mdb_env_set_maxdbs(env, kMaxTables);
-  if (rc == 0) rc = mdb_env_set_maxreaders(env, kMaxReaders);
-  // MDB_NOTLS: a read transaction belongs to its object, not to a thread.
-  if (rc == 0) rc = mdb_env_open(env, options.path.c_str(), MDB_NOTLS, 0600);
-  if (rc != 0) return failed(rc, "cannot open the store " + options.path);
+  struct stat there {};
+  if (::fstatat(s->root_.get(), kTables, &there, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) {
+    auto made = s->make_store(options);
+    if (!made) return tl::unexpected(made.error());
+  }
+  auto environment = s->open_environment(options.path, options.map_octets, 0);
+  if (!environment) return tl::unexpected(environment.error());
   auto tables = s->open_tables();
   if (!tables) return tl::unexpected(tables.error());
   // LMDB syncs its file, not the directory that names it: without this the whole store could be gone after a
   // loss of power, with messages that were promised.
-  rc = sync_directory(s->root_.get(), ".");
+  int rc = sync_directory(s->root_.get(), ".");
   if (rc == 0) rc = sync_directory(s->root_.get(), "..");
   if (rc != 0) return failed(rc, "cannot sync " + options.path);
 
@@ -108,6 +108,32 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbOptions& options) {
   s->swept_ = *swept;
   s->spare_.open(s->root_.get());
   return s;
+}
+
+Result<void> LmdbStore::open_environment(const std::string& path, std::uint64_t map_octets, unsigned flags) {
+  MDB_env* env = nullptr;
+  int rc = mdb_env_create(&env);
+  env_.reset(env);
+  if (rc == 0) rc = mdb_env_set_mapsize(env, map_octets);
+  if (rc == 0) rc = mdb_env_set_maxdbs(env, kMaxTables);
+  if (rc == 0) rc = mdb_env_set_maxreaders(env, kMaxReaders);
+  // MDB_NOTLS: a read transaction belongs to its object, not to a thread.
+  if (rc == 0) rc = mdb_env_open(env, path.c_str(), MDB_NOTLS | flags, 0600);
+  if (rc != 0) return failed(rc, "cannot open the store " + path);
+  return {};
+}
+
+// LMDB makes its file in place: a loss of power in that moment would leave one that is no environment, and
+// which only a hand could remove. So it is made whole under another name.
+Result<void> LmdbStore::make_store(const LmdbOptions& options) {
+  (void)::unlinkat(root_.get(), kNewTables, 0);
+  auto made = open_environment(options.path + "/" + kNewTables, options.map_octets, MDB_NOSUBDIR);
+  if (made) made = open_tables();
+  env_.reset();
+  (void)::unlinkat(root_.get(), kNewTablesLock, 0);
+  if (!made) return made;
+  if (::renameat(root_.get(), kNewTables, root_.get(), kTables) == 0) return {};
+  return tl::unexpected(disk_failure("cannot name the store's tables", errno));
 }
 
 int LmdbStore::make_tables(MDB_txn* txn) {

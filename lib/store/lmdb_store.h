@@ -43,6 +43,8 @@ class LmdbStore final : public Store {
 
  private:
   LmdbStore() = default;
+  Result<void> open_environment(const std::string& path, std::uint64_t map_octets, unsigned flags);
+  Result<void> make_store(const LmdbOptions& options);
   Result<void> open_tables();
   int make_tables(MDB_txn* txn);
   int write_or_use_spare(std::span<const Change> changes, std::vector<Result<std::uint64_t>>& results);
