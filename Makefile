@@ -168,6 +168,12 @@ $(B)/tests/queue_faulty_store: $(call obj,tests/system/open_faulty_store.cc $(fi
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,$(queue_LIBS))
 
+# ---- loss of power: the store with the system calls under it watched ----------------------------------
+$(B)/tests/power: $(call obj,$(wildcard tests/power/*.cc)) $(call archives,store core)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,store core)
+power-tests: $(B)/tests/power
+
 unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn $(B)/tests/rogue \
   $(B)/tests/queue_faulty_store
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
@@ -204,5 +210,5 @@ compile_commands.json: build/compile_commands.json
 clean:
 	rm -rf build
 
-.PHONY: all programs check unit-tests fuzz-targets fuzz fuzz-run format check-format lint compile_commands.json clean
+.PHONY: all programs check unit-tests power-tests fuzz-targets fuzz fuzz-run format check-format lint compile_commands.json clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,168 @@
+#include "tests/power/load.h"
+
+#include <unistd.h>
+
+#include "lib/checksum.h"
+
+namespace power {
+
+using store::Accept;
+using store::Change;
+using store::Expunge;
+using store::Release;
+
+static constexpr std::uint64_t kAccounts = 9;
+static constexpr std::size_t kManyMessages = 8;  // in one mailbox: then more is deleted than comes
+static constexpr std::uint64_t kNewStart = 41;   // so many commits
+
+Load::Load(std::uint64_t seed, std::string path, Recorder& recorder)
+    : dice_(seed), path_(std::move(path)), recorder_(recorder), history_{{}, {Mailboxes{}}} {}
+
+bool Load::failed(const store::Failure& failure) {
+  error_ = failure.text;
+  return false;
+}
+
+bool Load::open() {
+  store_.reset();
+  large_.reset();  // the start sweeps it
+  auto opened = store::LmdbStore::open({path_, kMapOctets});
+  if (!opened) return failed(opened.error());
+  store_ = std::move(*opened);
+  return true;
+}
+
+static void write_octets(int fd, std::string_view octets) {
+  while (!octets.empty()) {
+    ssize_t n = ::write(fd, octets.data(), octets.size());
+    if (n <= 0) ::abort();
+    octets.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+static std::string random_octets(Dice& dice, std::size_t size) {
+  std::string octets;
+  while (octets.size() < size) {
+    std::uint64_t eight = dice.next();
+    octets.append(reinterpret_cast<const char*>(&eight), sizeof eight);
+  }
+  octets.resize(size);
+  return octets;
+}
+
+/// Ids of several makers: they rise, mostly.
+static po::MessageId make_id(std::uint64_t number) {
+  po::MessageId id;
+  for (int i = 0; i < 8; ++i)
+    id.octets[static_cast<std::size_t>(11 - i)] = static_cast<std::uint8_t>(number >> (8 * i));
+  id.octets[0] = 1;
+  return id;
+}
+
+Accept Load::next_accept(std::size_t size) {
+  Accept a;
+  number_ += 8;
+  a.id = make_id(number_ - (dice_.chance(64) ? 20 : 0) + dice_.below(2));
+  while (a.id == po::MessageId{} || history_.bodies.contains(a.id)) a.id = make_id(number_ += 3);
+  a.envelope.sender = "sender@example.org";
+  a.body = random_octets(dice_, size);
+  a.size = a.body.size();
+  po::Checksum sum;
+  sum.add(a.body);
+  a.checksum = sum.value();
+  a.arrival_ms = 1'700'000'000'000 + number_;
+  for (std::uint64_t n = dice_.chance(80) ? 1 + dice_.below(5) : 1; n > 0; --n) {
+    std::uint64_t account = 1 + dice_.below(kAccounts);
+    a.deliveries.push_back({account, 0, "", "Delivered-To: " + std::to_string(account) + "@example.org\r\n"});
+  }
+  history_.bodies[a.id] = a.body;
+  return a;
+}
+
+Change Load::next_expunge() {
+  Expunge e{1 + dice_.below(kAccounts), {}};
+  auto box = now_.find(e.account);
+  if (box == now_.end()) return e;
+  bool much = box->second.size() > kManyMessages;
+  for (const auto& [id, prefix] : box->second) {
+    if (dice_.chance(much ? 160 : 50)) e.ids.push_back(id);
+  }
+  return e;
+}
+
+bool Load::begin_large() {
+  Accept a = next_accept(66'000 + dice_.below(30'000));
+  auto file = store_->open_body(a.id);
+  if (!file) return failed(file.error());
+  std::size_t first = dice_.below(a.body.size());
+  large_file_ = std::move(*file);
+  write_octets(large_file_.get(), std::string_view(a.body).substr(0, first));
+  large_rest_ = a.body.substr(first);
+  a.body.clear();
+  a.in_file = true;
+  large_ = std::move(a);
+  return true;
+}
+
+bool Load::end_large(std::vector<Change>& batch) {
+  Accept a = std::move(*large_);
+  large_.reset();
+  write_octets(large_file_.get(), large_rest_);
+  large_file_.reset();
+  if (dice_.chance(50)) {
+    store_->drop_body(a.id);
+    return true;
+  }
+  auto kept = store_->keep_body(a.id, a.size, a.checksum);
+  if (!kept) return failed(kept.error());
+  if (dice_.chance(25)) {
+    store_->drop_body(a.id);  // its transaction was refused
+  } else {
+    batch.emplace_back(std::move(a));
+  }
+  return true;
+}
+
+bool Load::large_body(std::vector<Change>& batch) {
+  if (large_) return !dice_.chance(128) || end_large(batch);
+  return !dice_.chance(100) || begin_large();
+}
+
+void Load::note(const Change& change) {
+  if (const auto* a = std::get_if<Accept>(&change)) {
+    for (const store::Delivery& d : a->deliveries) now_[d.account].emplace(a->id, d.prefix);
+  } else if (const auto* e = std::get_if<Expunge>(&change)) {
+    auto box = now_.find(e->account);
+    if (box == now_.end()) return;
+    for (const po::MessageId& id : e->ids) box->second.erase(id);
+    if (box->second.empty()) now_.erase(box);
+  }
+}
+
+bool Load::step() {
+  static constexpr std::size_t kSizes[] = {0, 10, 500, 500, 2500, 4080, 4081, 9000, 2500, 30'000};
+  std::size_t number = history_.after.size();
+  if ((!store_ || number % kNewStart == 0) && !open()) return false;
+  std::vector<Change> batch;
+  if (!large_body(batch)) return false;
+  for (std::uint64_t n = 1 + dice_.below(6); n > 0; --n) {
+    std::uint64_t what = dice_.below(8);
+    if (what < 2) {
+      batch.push_back(next_expunge());
+    } else if (what == 2) {
+      batch.emplace_back(Release{dice_.below(40)});
+    } else {
+      batch.emplace_back(next_accept(kSizes[dice_.below(std::size(kSizes))]));
+    }
+  }
+  recorder_.mark(Begun{number});
+  for (const auto& result : store_->apply(batch)) {
+    if (!result) return failed(result.error());
+  }
+  recorder_.mark(Answered{number});
+  for (const Change& change : batch) note(change);
+  history_.after.push_back(now_);
+  return true;
+}
+
+}  // namespace power

@@ -1,0 +1,62 @@
+// Mail that comes and goes, in one thread and by a seed: what the store is given, and what it must hold after
+// each of its answers. Bodies of all sizes in rows and in files, messages in several mailboxes, deletions
+// that are worked off later, bodies that are given up, a new start now and then.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/store/lmdb_store.h"
+#include "tests/power/dice.h"
+#include "tests/power/recorder.h"
+
+namespace power {
+
+inline constexpr std::uint64_t kMapOctets = 32ULL << 20;
+
+using Mailbox = std::map<po::MessageId, std::string>;  ///< prefix lines
+using Mailboxes = std::map<std::uint64_t, Mailbox>;    ///< none that is empty
+
+/// What was asked of the store, and what was answered.
+struct History {
+  std::map<po::MessageId, std::string> bodies;  ///< all that were ever offered
+  std::vector<Mailboxes> after;                 ///< after so many changes; [0]: nothing yet
+};
+
+class Load {
+ public:
+  /// The store lies in `path`.
+  Load(std::uint64_t seed, std::string path, Recorder& recorder);
+  /// One commit; false: the store failed, `error()` tells.
+  bool step();
+  [[nodiscard]] const History& history() const { return history_; }
+  [[nodiscard]] const std::string& error() const { return error_; }
+
+ private:
+  bool open();
+  bool failed(const store::Failure& failure);
+  bool large_body(std::vector<store::Change>& batch);
+  bool begin_large();
+  bool end_large(std::vector<store::Change>& batch);
+  store::Accept next_accept(std::size_t size);
+  store::Change next_expunge();
+  void note(const store::Change& change);
+
+  Dice dice_;
+  std::string path_;
+  Recorder& recorder_;
+  std::unique_ptr<store::LmdbStore> store_;
+  History history_;
+  Mailboxes now_;
+  std::uint64_t number_ = 0;
+  std::optional<store::Accept> large_;  ///< its file is written in part
+  std::string large_rest_;
+  po::Fd large_file_;
+  std::string error_;
+};
+
+}  // namespace power
