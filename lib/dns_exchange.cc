@@ -28,6 +28,17 @@ bool connect_to(int fd, const NetAddress& server) {
   return rc == 0 || errno == EINPROGRESS;
 }
 
+bool same(const NetAddress& a, const NetAddress& b) {
+  return a.family == b.family && a.octets == b.octets && a.port == b.port;
+}
+
+bool send_to(int fd, const std::string& query, const NetAddress* server) {
+  sockaddr_storage ss{};
+  unsigned length = server != nullptr ? to_sockaddr(*server, ss) : 0;
+  return sendto(fd, query.data(), query.size(), MSG_NOSIGNAL,
+                length != 0 ? reinterpret_cast<const sockaddr*>(&ss) : nullptr, length) >= 0;
+}
+
 bool would_block(ssize_t n) {
   return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
@@ -84,12 +95,16 @@ bool DnsExchange::open(Attempt& a) {
   a.query = std::move(*query);
   a.socket.reset(socket(server.family == 4 ? AF_INET : AF_INET6,
                         (a.tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!a.socket || !connect_to(a.socket.get(), server)) return false;
+  if (!a.socket) return false;
+  // A confined process may lack connect (lib/sandbox.h): then only UDP is left, and whom an answer is from is
+  // looked at here instead of in the kernel.
+  a.connected = connect_to(a.socket.get(), server);
+  if (!a.connected && (a.tcp || errno != ENOSYS)) return false;
   if (a.tcp) {
     a.event.on_writable(loop_, a.socket.get(), [this, &a] { send_tcp(a); });
     return true;
   }
-  if (send(a.socket.get(), a.query.data(), a.query.size(), MSG_NOSIGNAL) < 0) return false;
+  if (!send_to(a.socket.get(), a.query, a.connected ? nullptr : &server)) return false;
   a.event.on_readable(loop_, a.socket.get(), [this, &a] { read_udp(a); });
   return true;
 }
@@ -107,9 +122,12 @@ void DnsExchange::send_tcp(Attempt& a) {
 
 void DnsExchange::read_udp(Attempt& a) {
   char buffer[kUdpBuffer];
-  ssize_t n = recv(a.socket.get(), buffer, sizeof buffer, 0);
+  sockaddr_storage from{};
+  socklen_t length = sizeof from;
+  ssize_t n = recvfrom(a.socket.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &length);
   if (would_block(n)) return;
   if (n < 0) return fail(a);  // mostly ECONNREFUSED: nobody listens there
+  if (!a.connected && !same(net_address(&from, length), servers_[a.server])) return;
   on_packet(a, {buffer, static_cast<std::size_t>(n)});
 }
 

@@ -37,7 +37,7 @@ class DnsExchange {
  private:
   struct Attempt {
     std::size_t server = 0;
-    bool edns = true, tcp = false;
+    bool edns = true, tcp = false, connected = false;
     std::uint16_t id = 0;
     Fd socket;
     std::string query, received;  ///< received: TCP only
