@@ -17,6 +17,7 @@
 #include "dispatcher/layout.h"
 #include "dispatcher/run_state.h"
 #include "dispatcher/services.h"
+#include "lib/sandbox.h"
 #include "lib/tls.h"
 
 namespace dispatcher {
@@ -160,6 +161,14 @@ static void check_ports(const Config& config, Findings& f, bool running) {
   }
 }
 
+static void check_kernel(Findings& f) {
+  if (po::sandbox::landlock_version() == 0) {
+    f.bad(
+        "this kernel has no Landlock: messages over 64 KiB are refused (internals(7)); boot with landlock in "
+        "lsm=, or take a kernel that has it");
+  }
+}
+
 static void check_space(const std::string& directory, Findings& f) {
   struct statvfs v {};
   if (statvfs(directory.c_str(), &v) != 0) return;  // not made yet
@@ -191,6 +200,7 @@ int run_check(const po::config::Parsed& parsed) {
     check_certificates(config, f, who);
   }
   check_programs(config, f);
+  check_kernel(f);
   check_ports(config, f, running);
   for (const std::string& d : {config.spool_directory, config.mailbox_directory, config.log_directory})
     check_space(d, f);

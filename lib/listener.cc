@@ -1,6 +1,6 @@
 #include "lib/listener.h"
 
-#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -12,7 +12,8 @@ static constexpr int kBatch = 16;
 messages::NetAddress prepare_client(const Fd& socket) {
   sockaddr_storage from{};
   socklen_t length = sizeof from;
-  if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0) return {};
+  int on = 1;
+  if (::ioctl(socket.get(), FIONBIO, &on) != 0) return {};  // lib/sandbox.cc: no row has F_SETFL
   if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&from), &length) != 0) return {};
   return net_address(&from, length);
 }

@@ -127,9 +127,11 @@ void Module::confine_or_die() {
   if (impl_->role == Role::kAccounts) paths.secrets = impl_->welcome.store_path + "/secrets";
   if (impl_->role == Role::kQueue) paths.store = impl_->welcome.store_path + "/store";
   paths.resolver_ports = impl_->resolver_ports();
-  auto abi = sandbox::confine(impl_->role, paths);
-  if (!abi) die(impl_->log, "confine", abi.error().text);
-  impl_->log.event("confined").kv("landlock_abi", *abi);
+  auto confined = sandbox::confine(impl_->role, paths);
+  if (!confined) die(impl_->log, "confine", confined.error().text);
+  LogLine line = impl_->log.event("confined");
+  line.kv("landlock_abi", confined->landlock);
+  if (!confined->off.empty()) line.kv("off", confined->off);
 }
 
 int Module::run(ModuleHandler& handler) {

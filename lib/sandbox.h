@@ -26,11 +26,12 @@ enum Calls : unsigned {
   kBase = 1,       ///< what any of our processes needs: memory, its own descriptors, event loop, clock
   kThreads = 2,    ///< threads of its own process
   kDatabase = 4,   ///< writing and syncing files that are open already
-  kBodies = 8,     ///< opening, naming and unlinking files; Landlock says where
-  kResolver = 16,  ///< sockets and connect, IPv4 and IPv6, only when there are resolvers
+  kBodies = 8,     ///< making, opening, naming and unlinking files in store/bodies/; off without Landlock
+  kResolver = 16,  ///< UDP sockets, and where Landlock has TCP rules also TCP; only when there are resolvers
 };
 
-/// One row. The text columns are printed in internals.7; `calls`, `store` and `threads` are enforced.
+/// One row. The text columns are printed in internals.7; `calls` is enforced, and so are the limits, by the
+/// dispatcher (descriptors) and by confine (the others).
 struct Row {
   messages::Role role;
   const char* executable;   ///< in the program directory
@@ -38,8 +39,8 @@ struct Row {
   const char* peers;        ///< other ends of pipes
   const char* files;        ///< what can be opened after confinement, and what was opened before
   const char* sockets;      ///< what can be made after confinement
+  const char* limits;       ///< setrlimit
   unsigned calls;
-  bool store;  ///< Landlock rule: store/ may be read and written
 };
 
 [[nodiscard]] std::span<const Row> table();
@@ -48,12 +49,22 @@ struct Row {
 /// The sets of a row by name: "base threads database".
 [[nodiscard]] std::string calls_text(unsigned calls);
 
-/// Which walls to put up. Only tests leave one out, to show that the other holds alone.
-enum class Walls : std::uint8_t { kAll, kSeccompOnly };
+/// The newest version of Landlock's interface that confine makes use of.
+inline constexpr int kNewestLandlock = 6;
 
-/// no-new-privs, not dumpable, no core files, Landlock (as far as the kernel has it), seccomp; for every
-/// thread made later too. Permanent failure if no-new-privs or seccomp cannot be had, or a thread runs
-/// already. Returns the Landlock ABI in use (0: none).
-[[nodiscard]] Result<int> confine(messages::Role role, const Paths& paths, Walls walls = Walls::kAll);
+/// The version of the running kernel's Landlock; 0: it has none.
+[[nodiscard]] int landlock_version();
+
+/// What a process got. A right that rests on Landlock alone is not given where the kernel lacks it.
+struct Confined {
+  int landlock = 0;  ///< the version of the interface in use; 0: none
+  std::string off;   ///< what this process cannot do for want of Landlock, for the log; empty: nothing
+};
+
+/// no-new-privs, not dumpable, limits, Landlock (as far as the kernel has it), seccomp; for every thread made
+/// later too. Permanent failure if no-new-privs or seccomp cannot be had, or a thread runs already. Only
+/// tests give `newest`: they see that the walls hold as well on a kernel with an older Landlock, or with none
+/// (0).
+[[nodiscard]] Result<Confined> confine(messages::Role role, const Paths& paths, int newest = kNewestLandlock);
 
 }  // namespace po::sandbox

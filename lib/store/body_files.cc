@@ -26,7 +26,8 @@ bool is_no_space(int err) {
 
 Failure disk_failure(std::string text, int err) {
   bool no_space = is_no_space(err);
-  bool harmless = no_space || err == EMFILE || err == ENFILE || err == ENOMEM;
+  // ENOSYS: the process may not open files by name, on a kernel without Landlock (lib/sandbox.h).
+  bool harmless = no_space || err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOSYS;
   return {harmless ? Status::kUnavailable : Status::kUnknown, no_space,
           std::move(text) + ": " + std::strerror(err)};
 }

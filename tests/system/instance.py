@@ -132,7 +132,7 @@ class Instance:
     """start() leaves it ready for mail; stop() ends it and remove() takes its files away."""
 
     def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, spool=None, log=None,
-                 users_at_start=True, forms=None, sessions=2000, programs=None):
+                 users_at_start=True, forms=None, sessions=2000, programs=None, launcher=()):
         self.build = Path(build) if Path(build).is_absolute() else ROOT / build
         self.user = service_user()
         self.base = make_base(self.build)
@@ -149,7 +149,7 @@ class Instance:
         self.resolvers, self.sessions = list(resolvers), sessions
         self.users, self.next_user = users, 1
         self.forms = forms or {}
-        self.launcher = []  # a program, with its options, that executes the dispatcher
+        self.launcher = list(launcher)  # a program, with its options, that executes the dispatcher
         self.programs = programs or {}  # name -> file to be put in its place
         self.process = None
         self.output = None

@@ -1,20 +1,10 @@
-// Each row in a process of its own: confined, it tries what it must not do. Run once with all walls and once
-// with Landlock left out, so that seccomp alone is seen to hold.
+// What the table says and how confine() comes by it. That each row's walls hold: tests/unit/walls.
 #include "lib/sandbox.h"
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -42,12 +32,10 @@ struct TemporaryDirectory {
   TemporaryDirectory() {
     char name[] = "/tmp/sandbox_test.XXXXXX";
     path = mkdtemp(name);
-    mkdir((path + "/store").c_str(), 0700);
-    std::ofstream(path + "/outside") << "x";
+    for (const char* folder : {"/store", "/store/bodies"}) mkdir((path + folder).c_str(), 0700);
   }
   ~TemporaryDirectory() {
-    for (const char* f : {"/store/a", "/store/b", "/outside", "/store"}) remove((path + f).c_str());
-    rmdir(path.c_str());
+    for (const char* folder : {"/store/bodies", "/store", ""}) rmdir((path + folder).c_str());
   }
 };
 
@@ -58,16 +46,16 @@ sandbox::Paths paths_below(const std::string& dir, bool resolver = false) {
 }
 
 /// Runs `body` in a confined child; what it returns as text (empty: nothing wrong).
-std::string in_child(Role role, const sandbox::Paths& paths, sandbox::Walls walls,
-                     const std::function<std::string()>& body) {
+std::string in_child(Role role, const sandbox::Paths& paths, int landlock,
+                     const std::function<std::string(const sandbox::Confined&)>& body) {
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   pid_t pid = fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
     signal(SIGABRT, SIG_DFL);  // not the test runner's
-    auto done = sandbox::confine(role, paths, walls);
-    std::string said = done ? body() : "confine: " + done.error().text;
+    auto done = sandbox::confine(role, paths, landlock);
+    std::string said = done ? body(*done) : "confine: " + done.error().text;
     if (write(ends[1], said.data(), said.size()) < 0) _exit(2);
     _exit(0);
   }
@@ -83,89 +71,18 @@ std::string in_child(Role role, const sandbox::Paths& paths, sandbox::Walls wall
   return said;
 }
 
-/// Notes `name` unless the call failed with one of the errors of a wall.
-void must_fail(std::string& out, const char* name, long result) {
-  bool wall = result == -1 && (errno == ENOSYS || errno == EACCES || errno == EPERM);
-  if (!wall)
-    out +=
-        std::string(name) + " was let through (" + (result == -1 ? strerrorname_np(errno) : "done") + "); ";
-}
-
-std::string forbidden_everywhere(const std::string& dir, pid_t parent) {
-  std::string out;
-  std::string outside = dir + "/outside";
-  must_fail(out, "execve", syscall(SYS_execve, "/bin/true", nullptr, nullptr));
-  must_fail(out, "fork", syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
-  must_fail(out, "ptrace", ptrace(PTRACE_ATTACH, parent, nullptr, nullptr));
-  must_fail(out, "kill", kill(parent, SIGCONT));
-  must_fail(out, "tgkill", syscall(SYS_tgkill, parent, parent, SIGCONT));
-  must_fail(out, "tkill", syscall(SYS_tkill, parent, SIGCONT));
-  must_fail(out, "pidfd_open", syscall(SYS_pidfd_open, parent, 0));
-  must_fail(out, "process_vm_readv", syscall(SYS_process_vm_readv, parent, nullptr, 0, nullptr, 0, 0));
-  rlimit limit{0, 0};
-  must_fail(out, "prlimit of another", prlimit(parent, RLIMIT_NOFILE, nullptr, &limit));
-  must_fail(out, "setrlimit", prlimit(0, RLIMIT_NOFILE, &limit, nullptr));
-  must_fail(out, "prctl dumpable", prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
-  must_fail(out, "truncate", truncate(outside.c_str(), 0));
-  must_fail(out, "chmod", chmod(outside.c_str(), 0777));
-  must_fail(out, "chown", chown(outside.c_str(), 0, 0));
-  must_fail(out, "setxattr", setxattr(outside.c_str(), "user.x", "1", 1, 0));
-  must_fail(out, "symlink", symlink("/etc", (dir + "/link").c_str()));
-  must_fail(out, "mknod", mknod((dir + "/fifo").c_str(), S_IFIFO | 0600, 0));
-  must_fail(out, "open outside", open(outside.c_str(), O_RDONLY));
-  must_fail(out, "open /etc/passwd", open("/etc/passwd", O_RDONLY));
-  must_fail(out, "unix socket", socket(AF_UNIX, SOCK_STREAM, 0));
-  must_fail(out, "raw socket", socket(AF_INET, SOCK_RAW, 1));
-  must_fail(out, "netlink socket", socket(AF_NETLINK, SOCK_RAW, 0));
-  must_fail(out, "bind", bind(0, nullptr, 0));
-  must_fail(out, "listen", listen(0, 1));
-  must_fail(out, "F_SETOWN", fcntl(0, F_SETOWN, parent));
-  must_fail(out, "io_uring", syscall(SYS_io_uring_setup, 1, nullptr));
-  must_fail(out, "bpf", syscall(SYS_bpf, 0, nullptr, 0));
-  must_fail(out, "keyctl", syscall(SYS_keyctl, 0, 0, 0, 0, 0));
-  must_fail(out, "memfd_create", syscall(SYS_memfd_create, "x", 0));
-  must_fail(out, "setuid", setuid(0));
-  must_fail(out, "chroot", chroot("/"));
-  void* page = mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  must_fail(out, "executable mmap", page == MAP_FAILED ? -1 : 0);
-  page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) out += "plain mmap refused; ";
-  must_fail(out, "mprotect executable", mprotect(page, 4096, PROT_READ | PROT_EXEC));
-  return out;
-}
-
 #endif
 
 }  // namespace
 
 #ifndef POST_OFFICE_SANITIZED
 
-TEST_CASE("no row can do what no row may") {
-  TemporaryDirectory dir;
-  pid_t parent = getpid();
-  for (Role role : kRows) {
-    CAPTURE(po::messages::role_name(role));
-    CHECK(in_child(role, paths_below(dir.path, true), sandbox::Walls::kAll,
-                   [&] { return forbidden_everywhere(dir.path, parent); }) == "");
-  }
-}
-
-TEST_CASE("seccomp alone holds, but for paths of the row that opens files") {
-  TemporaryDirectory dir;
-  pid_t parent = getpid();
-  for (Role role : {Role::kAccounts, Role::kSmtpd, Role::kPop3d}) {
-    CAPTURE(po::messages::role_name(role));
-    CHECK(in_child(role, paths_below(dir.path), sandbox::Walls::kSeccompOnly,
-                   [&] { return forbidden_everywhere(dir.path, parent); }) == "");
-  }
-}
-
 TEST_CASE("sockets and threads only where the row says so") {
   TemporaryDirectory dir;
-  auto open_socket = [] {
+  auto open_socket = [](const sandbox::Confined&) {
     return std::string(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0 ? "socket" : "");
   };
-  auto make_thread = [] {
+  auto make_thread = [](const sandbox::Confined&) {
     try {
       std::thread([] {}).join();
     } catch (const std::exception&) {
@@ -176,55 +93,38 @@ TEST_CASE("sockets and threads only where the row says so") {
   for (Role role : kRows) {
     CAPTURE(po::messages::role_name(role));
     const sandbox::Row& row = *sandbox::row(role);
-    CHECK(in_child(role, paths_below(dir.path, true), sandbox::Walls::kAll, open_socket) ==
+    CHECK(in_child(role, paths_below(dir.path, true), sandbox::kNewestLandlock, open_socket) ==
           ((row.calls & sandbox::kResolver) != 0 ? "socket" : ""));
-    CHECK(in_child(role, paths_below(dir.path, false), sandbox::Walls::kAll, open_socket) == "");
-    CHECK(in_child(role, paths_below(dir.path), sandbox::Walls::kAll, make_thread) ==
+    CHECK(in_child(role, paths_below(dir.path, false), sandbox::kNewestLandlock, open_socket) == "");
+    CHECK(in_child(role, paths_below(dir.path), sandbox::kNewestLandlock, make_thread) ==
           ((row.calls & sandbox::kThreads) != 0 ? "thread" : ""));
   }
 }
 
-TEST_CASE("a server reaches resolvers over TCP, no other port") {
+TEST_CASE("what rests on Landlock alone is off without it") {
   TemporaryDirectory dir;
-  auto connect_to = [](std::uint16_t port) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(port);
-    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int r = connect(fd, reinterpret_cast<sockaddr*>(&in), sizeof in);
-    return r == 0 ? 0 : errno;
-  };
-  std::string said = in_child(Role::kSmtpd, paths_below(dir.path, true), sandbox::Walls::kAll, [&] {
-    int allowed = connect_to(53), other = connect_to(54);
-    return std::string(allowed == EACCES ? "53 refused;" : "") +
-           (other == EACCES ? "54 refused" : "54 allowed");
-  });
-  // A kernel without Landlock's network rules lets both through; then the log says so and seccomp's list is
-  // all there is.
-  CHECK((said == "54 refused" || said == "54 allowed"));
-}
-
-TEST_CASE("queue works in the store and nowhere else") {
-  TemporaryDirectory dir;
-  std::string a = dir.path + "/store/a", b = dir.path + "/store/b", out = dir.path + "/outside";
-  CHECK(in_child(Role::kQueue, paths_below(dir.path), sandbox::Walls::kAll, [&]() -> std::string {
-          int fd = open(a.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
-          if (fd < 0) return "create";
-          if (pwrite(fd, "x", 1, 0) != 1 || fdatasync(fd) != 0) return "write";
-          if (renameat(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str()) != 0) return "rename";
-          if (renameat(AT_FDCWD, b.c_str(), AT_FDCWD, out.c_str()) == 0) return "rename out of the store";
-          if (unlinkat(AT_FDCWD, b.c_str(), 0) != 0) return "unlink";
-          if (unlinkat(AT_FDCWD, out.c_str(), 0) == 0) return "unlink outside";
-          return "";
-        }) == "");
+  std::vector<std::string> off;
+  for (int version : {0, 3, 4}) {
+    for (Role role : kRows) {
+      std::string said = in_child(role, paths_below(dir.path, true), version, [](const sandbox::Confined& c) {
+        return c.off.empty() ? std::string() : c.off + " at " + std::to_string(c.landlock);
+      });
+      if (!said.empty()) off.push_back(std::string(po::messages::role_name(role)) + ": " + said);
+    }
+  }
+  // Where the running kernel has less than 3 or 4, more is off, by the same rule.
+  std::vector<std::string> expected = {"queue: bodies over 64 KiB at 0", "smtpd: DNS over TCP at 0",
+                                       "pop3d: DNS over TCP at 0"};
+  REQUIRE(off.size() >= expected.size());
+  CHECK(std::vector<std::string>(off.begin(), off.begin() + 3) == expected);
+  for (const std::string& one : off) CHECK_FALSE(one.ends_with(" at 4"));
 }
 
 TEST_CASE("abort still aborts, and leaves no core") {
   TemporaryDirectory dir;
   for (Role role : kRows) {
-    std::string said =
-        in_child(role, paths_below(dir.path), sandbox::Walls::kAll, []() -> std::string { abort(); });
+    std::string said = in_child(role, paths_below(dir.path), sandbox::kNewestLandlock,
+                                [](const sandbox::Confined&) -> std::string { abort(); });
     CHECK(said == " killed by signal 6");
   }
 }
@@ -244,9 +144,9 @@ TEST_CASE("internals.7 prints the table") {
   REQUIRE_FALSE(text.empty());
   for (const sandbox::Row& row : sandbox::table()) {
     CAPTURE(row.executable);
-    for (std::string cell :
-         {std::string(row.executable), std::string(row.descriptors), std::string(row.peers),
-          std::string(row.files), std::string(row.sockets), sandbox::calls_text(row.calls)}) {
+    for (std::string cell : {std::string(row.executable), std::string(row.descriptors),
+                             std::string(row.peers), std::string(row.files), std::string(row.sockets),
+                             std::string(row.limits), sandbox::calls_text(row.calls)}) {
       CAPTURE(cell);
       CHECK(text.find(cell) != std::string::npos);
     }
