@@ -104,7 +104,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 programs: $(PROGRAMS:%=$(B)/bin/%)
 
 # ---- unit tests: one binary per folder under tests/unit --------------------------------------------------------------
-UNIT := lib store directory form accounts queue smtpd pop3d dispatcher
+UNIT := lib store directory form accounts queue smtpd pop3d dispatcher walls
 unit_lib_LIBS        := config net mail core
 unit_store_LIBS      := store core
 unit_directory_LIBS  := directory mail core
@@ -114,6 +114,7 @@ unit_queue_LIBS      := store directory net mail core
 unit_smtpd_LIBS      := directory net mail core
 unit_pop3d_LIBS      := directory net mail core
 unit_dispatcher_LIBS := form directory config net mail core
+unit_walls_LIBS      := core
 unit_accounts_LD     := -lcrypt
 unit_dispatcher_LD   := -lcrypt
 unit_accounts_DIRS   := accounts
@@ -176,6 +177,13 @@ power-tests: $(B)/tests/power
 
 unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn $(B)/tests/rogue \
   $(B)/tests/queue_faulty_store
+
+# the table of what each row of lib/sandbox.cc is refused, call by call
+$(B)/tests/wall_table: $(call obj,tests/walls/wall_table.cc $(filter-out %_test.cc,$(wildcard tests/unit/walls/*.cc))) $(call archives,core)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,core)
+
+unit-tests: $(B)/tests/wall_table
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
 
 check: unit-tests fuzz-targets
