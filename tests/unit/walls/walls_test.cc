@@ -124,6 +124,7 @@ TEST_CASE("walls: the calls that a row has are those that internals.7 lists, of 
 #endif
 
 TEST_CASE("walls: what is a refusal") {
+  using walls::Outcome;
   using Kind = Outcome::Kind;
   for (int value : {ENOSYS, EACCES, EPERM}) CHECK(Outcome{Kind::kErrno, value}.refused());
   for (int value : {ENOENT, EINVAL, EBADF}) CHECK_FALSE(Outcome{Kind::kErrno, value}.refused());
