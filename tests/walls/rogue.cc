@@ -64,7 +64,9 @@ std::size_t send_all(int fd, std::string_view octets, const std::vector<int>& fd
       c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
       std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
     }
-    ssize_t n = ::sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    // Its row has no sendmsg for the notices' socket.
+    constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    ssize_t n = control.empty() ? ::send(fd, iov.iov_base, iov.iov_len, kFlags) : ::sendmsg(fd, &msg, kFlags);
     if (n >= 0)
       sent += static_cast<std::size_t>(n);
     else if (errno != EAGAIN || !ready(fd, POLLOUT, patience_ms))
@@ -177,10 +179,7 @@ class Rogue final : public po::ModuleHandler {
   }
 
   std::vector<int> copies(std::uint16_t count) {
-    if (count > 0 && !zero_) {
-      int ends[2];
-      if (::pipe2(ends, O_CLOEXEC) == 0) zero_ = Fd(ends[0]), one_ = Fd(ends[1]);
-    }
+    if (count > 0 && !zero_) zero_ = Fd(::fcntl(0, F_DUPFD_CLOEXEC, 3));  // its row makes no pipes
     return std::vector<int>(count, zero_.get());
   }
 
@@ -260,7 +259,7 @@ class Rogue final : public po::ModuleHandler {
   }
 
   po::Module& module_;
-  Fd port_, master_, zero_, one_;
+  Fd port_, master_, zero_;
   po::Event readable_, orders_;
   std::map<std::uint8_t, Fd> pipes_;
   std::map<std::uint8_t, unsigned> pipes_seen_;
