@@ -170,10 +170,15 @@ $(B)/tests/queue_faulty_store: $(call obj,tests/system/open_faulty_store.cc $(fi
 	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,$(queue_LIBS))
 
 # ---- loss of power: the store with the system calls under it watched ----------------------------------
-$(B)/tests/power: $(call obj,$(wildcard tests/power/*.cc)) $(call archives,store core)
+$(B)/tests/power: $(call obj,$(filter-out tests/power/ordered_faults.cc,$(wildcard tests/power/*.cc))) $(call archives,store core)
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,store core)
-power-tests: $(B)/tests/power
+
+# queue on a disk that fails as ordered, for tests/system/test_faulty_disk.py
+$(B)/tests/queue_faulty: $(call obj,$(wildcard queue/*.cc) tests/power/calls.cc tests/power/ordered_faults.cc) $(call archives,$(queue_LIBS))
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,$(queue_LIBS))
+power-tests: $(B)/tests/power $(B)/tests/queue_faulty
 
 unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn $(B)/tests/rogue \
   $(B)/tests/queue_faulty_store

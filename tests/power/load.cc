@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "lib/checksum.h"
 
 namespace power {
@@ -20,6 +22,7 @@ Load::Load(std::uint64_t seed, std::string path, Recorder& recorder)
 
 bool Load::failed(const store::Failure& failure) {
   error_ = failure.text;
+  failure_ = failure;
   return false;
 }
 
@@ -32,12 +35,18 @@ bool Load::open() {
   return true;
 }
 
-static void write_octets(int fd, std::string_view octets) {
+static bool write_octets(int fd, std::string_view octets) {
   while (!octets.empty()) {
     ssize_t n = ::write(fd, octets.data(), octets.size());
-    if (n <= 0) ::abort();
+    if (n <= 0) return false;
     octets.remove_prefix(static_cast<std::size_t>(n));
   }
+  return true;
+}
+
+/// What smtpd would say of it: no message came to be.
+static store::Failure no_body() {
+  return {store::Status::kUnavailable, false, "cannot write a body"};
 }
 
 static std::string random_octets(Dice& dice, std::size_t size) {
@@ -96,7 +105,7 @@ bool Load::begin_large() {
   if (!file) return failed(file.error());
   std::size_t first = dice_.below(a.body.size());
   large_file_ = std::move(*file);
-  write_octets(large_file_.get(), std::string_view(a.body).substr(0, first));
+  if (!write_octets(large_file_.get(), std::string_view(a.body).substr(0, first))) return failed(no_body());
   large_rest_ = a.body.substr(first);
   a.body.clear();
   a.in_file = true;
@@ -107,7 +116,7 @@ bool Load::begin_large() {
 bool Load::end_large(std::vector<Change>& batch) {
   Accept a = std::move(*large_);
   large_.reset();
-  write_octets(large_file_.get(), large_rest_);
+  if (!write_octets(large_file_.get(), large_rest_)) return failed(no_body());
   large_file_.reset();
   if (dice_.chance(50)) {
     store_->drop_body(a.id);
@@ -156,8 +165,12 @@ bool Load::step() {
     }
   }
   recorder_.mark(Begun{number});
-  for (const auto& result : store_->apply(batch)) {
-    if (!result) return failed(result.error());
+  auto results = store_->apply(batch);
+  for (const auto& result : results) {
+    if (result) continue;
+    done_beside_failure_ =
+        static_cast<std::size_t>(std::ranges::count_if(results, [](const auto& r) { return r.has_value(); }));
+    return failed(result.error());
   }
   recorder_.mark(Answered{number});
   for (const Change& change : batch) note(change);

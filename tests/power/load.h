@@ -35,6 +35,10 @@ class Load {
   bool step();
   [[nodiscard]] const History& history() const { return history_; }
   [[nodiscard]] const std::string& error() const { return error_; }
+  /// Of the step that failed.
+  [[nodiscard]] const std::optional<store::Failure>& failure() const { return failure_; }
+  /// How many changes of that step's transaction were answered as done, beside the one that failed.
+  [[nodiscard]] std::size_t done_beside_failure() const { return done_beside_failure_; }
 
  private:
   bool open();
@@ -57,6 +61,8 @@ class Load {
   std::string large_rest_;
   po::Fd large_file_;
   std::string error_;
+  std::optional<store::Failure> failure_;
+  std::size_t done_beside_failure_ = 0;
 };
 
 }  // namespace power

@@ -1,9 +1,11 @@
-// build/tests/power [--points N] [--states N] [--processes N] [--seed N] [--self-test]: loss of power.
+// build/tests/power [--points N] [--states N] [--processes N] [--seed N] [--self-test | --failing-calls]:
+// loss of power.
 //
 // A load runs on the real store while its writes and syncs are recorded; then, for commits spread over the
 // load, the states are built that a loss of power may leave (disk.h, states.h), and each is opened and looked
 // at (checker.h). --self-test shows that the test can fail: with a disk that ignores one kind of sync after
-// the other, each must be found out. The last line is "N passed, N failed, N skipped" with a commit (or a
+// the other, each must be found out. --failing-calls instead lets each call of a short load fail (failing.h),
+// a call in one way being a test. The last line is "N passed, N failed, N skipped" with a commit (or a
 // kind of sync) as a test.
 #include <fcntl.h>
 #include <getopt.h>
@@ -20,6 +22,7 @@
 #include <random>
 
 #include "tests/power/checker.h"
+#include "tests/power/failing.h"
 #include "tests/power/load.h"
 #include "tests/power/states.h"
 
@@ -35,7 +38,7 @@ constexpr std::size_t kGoOnEach = 64;  // states: one of so many is worked on
 struct Options {
   std::size_t points = 10, states = 2000, processes = 2;
   std::uint64_t seed = 0;
-  bool self_test = false;
+  bool self_test = false, failing_calls = false;
 };
 
 struct Place {
@@ -345,16 +348,28 @@ Outcome check_itself(const Record& record, Run& run) {
   return outcome;
 }
 
+Outcome check_failing_calls(const Options& options, const std::string& directory) {
+  FailingCalls f = fail_each_call(options.seed, directory + "/failing");
+  std::printf(
+      "seed %llu: %zu calls, %zu runs: %zu unknown, %zu not done, %zu done all the same; violations %zu\n",
+      static_cast<unsigned long long>(options.seed), f.calls, f.runs, f.unknown, f.unavailable, f.went_on,
+      f.wrong);
+  return {f.runs - std::min(f.runs, f.wrong), f.wrong};
+}
+
 Options parse(int argc, char** argv) {
   static const option kLong[] = {{"points", 1, nullptr, 'p'},    {"states", 1, nullptr, 's'},
                                  {"processes", 1, nullptr, 'j'}, {"seed", 1, nullptr, 'r'},
-                                 {"self-test", 0, nullptr, 't'}, {nullptr, 0, nullptr, 0}};
+                                 {"self-test", 0, nullptr, 't'}, {"failing-calls", 0, nullptr, 'f'},
+                                 {nullptr, 0, nullptr, 0}};
   Options options;
   options.seed = std::random_device()();
   for (int c; (c = ::getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
     std::uint64_t value = optarg != nullptr ? std::strtoull(optarg, nullptr, 10) : 0;
     if (c == 't')
       options.self_test = true;
+    else if (c == 'f')
+      options.failing_calls = true;
     else if (c == 'r')
       options.seed = value;
     else if (c == 'p')
@@ -383,7 +398,9 @@ int main(int argc, char** argv) {
 
   std::string directory = make_directory();
   Outcome outcome;
-  {
+  if (options.failing_calls) {
+    outcome = check_failing_calls(options, directory);
+  } else {
     Record record = ::record(options, directory);
     Run run(options, record, directory);
     outcome = options.self_test ? check_itself(record, run) : check_all(options, record, run);
