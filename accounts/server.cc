@@ -47,7 +47,9 @@ void Server::on_listen(const po::messages::Listen& listen, po::Fd socket) {
 void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
   if (peer.role != po::messages::Role::kSmtpd && peer.role != po::messages::Role::kPop3d) return;
   std::uint64_t id = next_peer_++;
-  peers_[id] = std::make_unique<po::Channel>(
+  Peer& made = peers_[id];
+  made.may_have_tickets = peer.role == po::messages::Role::kPop3d;
+  made.channel = std::make_unique<po::Channel>(
       module_.loop(), std::move(socket), [this, id](po::Frame& frame) { return on_peer_frame(id, frame); },
       [this, id, name = peer.name](std::string_view why) {
         module_.log().event("peer-gone").kv("peer", name).kv("why", why);
@@ -57,11 +59,11 @@ void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
 
 bool Server::on_peer_frame(std::uint64_t id, po::Frame& frame) {
   po::messages::Authenticate ask;
-  if (!frame.decode(ask)) return false;
+  if (!frame.decode(ask) || (ask.mailbox && !peers_[id].may_have_tickets)) return false;
   authenticator_.authenticate(
       std::move(ask), [this, id, serial = frame.serial](const po::messages::Verdict& v) {
         auto peer = peers_.find(id);  // it may have died while the password was checked
-        if (peer != peers_.end()) peer->second->send(serial, v);
+        if (peer != peers_.end()) peer->second.channel->send(serial, v);
       });
   return true;
 }

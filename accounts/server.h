@@ -1,5 +1,6 @@
 // The accounts process: what comes over the control socket, the pipes of smtpd and pop3d and the command
-// socket is handed to the parts that know. Owns them all. A peer may send Authenticate and nothing else.
+// socket is handed to the parts that know. Owns them all. A peer may send Authenticate and nothing else,
+// and pop3d alone is given tickets.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,10 @@ class Server : public po::ModuleHandler {
   po::Counters counters() override;
 
  private:
+  struct Peer {
+    std::unique_ptr<po::Channel> channel;
+    bool may_have_tickets = false;
+  };
   CommandServer::Parts command_parts();
   bool on_peer_frame(std::uint64_t id, po::Frame& frame);
   void announce_changes();
@@ -36,7 +41,7 @@ class Server : public po::ModuleHandler {
   Threads writer_;
   Authenticator authenticator_;
   CommandServer commands_;
-  std::map<std::uint64_t, std::unique_ptr<po::Channel>> peers_;
+  std::map<std::uint64_t, Peer> peers_;
   std::uint64_t next_peer_ = 1;
   std::uint64_t announced_ = 0;
   po::Event young_, stopping_;
