@@ -278,6 +278,11 @@ Result<void> bind_unix_ports(const Config& config, Ports& ports, int wait) {
 }
 
 std::uint64_t descriptor_limit(const Config& config, const std::string& program) {
+  // The kernel counts descriptors on their way through pipes by user, and holds the sum against the sender's
+  // own limit: a server that leaves as many as it may lying about must not keep the others from passing
+  // theirs.
+  if (program != "smtpd" && program != "pop3d")
+    return 1024 + std::max(descriptor_limit(config, "smtpd"), descriptor_limit(config, "pop3d"));
   std::uint64_t sessions = 0;
   for (const Service& service : config.services) {
     if (service.off || service.program != program) continue;

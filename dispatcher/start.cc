@@ -71,7 +71,7 @@ static int wait_for_daemon(Fd from) {
 static void raise_descriptor_limit(const Config& config) {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  rlim_t want = 1024 + std::max(descriptor_limit(config, "smtpd"), descriptor_limit(config, "pop3d"));
+  rlim_t want = descriptor_limit(config, "post.office");
   if (files.rlim_max < want && geteuid() == 0) files.rlim_max = want;
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);

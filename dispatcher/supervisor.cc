@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -30,6 +31,15 @@ static constexpr auto kSessionKeysLife = 8h;
 
 static bool is_owner(Role role) {
   return role == Role::kAccounts || role == Role::kQueue;
+}
+
+/// What a server may leave on its way through pipes (services.cc, descriptor_limit) has to be less than our
+/// own limit also where the system sets that: else we could pass none any more.
+static std::uint64_t most_for_a_server() {
+  constexpr rlim_t kKeptBack = 1024;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return kKeptBack;
+  return files.rlim_cur > 4 * kKeptBack ? files.rlim_cur - kKeptBack : files.rlim_cur / 2;
 }
 
 Supervisor::Supervisor(const po::Loop& loop, Instance& instance, LogFiles& files, po::Log& log,
@@ -112,6 +122,7 @@ Result<void> Supervisor::try_start(Child& child) {
   request.log = log.get();
   request.notice = notice->socket.get();
   request.descriptors = descriptor_limit(instance_.config, child.spec.program);
+  if (!is_owner(child.spec.role)) request.descriptors = std::min(request.descriptors, most_for_a_server());
   auto pid = spawn(request);
   if (!pid) return tl::unexpected(pid.error());
 
@@ -205,7 +216,11 @@ void Supervisor::on_control_closed(Child& child, std::string_view channel_says) 
   child.control.reset();
   if (child.pid == 0) return;
   int status = 0;
-  if (waitpid(child.pid, &status, WNOHANG) == child.pid) return on_death(child, status);
+  if (waitpid(child.pid, &status, WNOHANG) == child.pid) {
+    // It ended at once when its socket was closed: the line must tell all the same why that was.
+    if (why.starts_with("garbage")) log_.event("child-garbage").kv("name", child.spec.name).kv("why", why);
+    return on_death(child, status);
+  }
   if (child.state == State::kStopping) return;
   log_.event("child-killed").kv("name", child.spec.name).kv("pid", child.pid).kv("why", why);
   kill(child.pid, SIGKILL);
