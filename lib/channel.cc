@@ -5,7 +5,9 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 namespace po {
@@ -13,8 +15,11 @@ namespace po {
 static constexpr std::size_t kMaxBacklog = 128U << 20;  // a peer that lets this much wait is taken for dead
 static constexpr std::size_t kReadBuffer = 128U << 10;
 static constexpr std::size_t kMaxWaitingFds = 64;
+static constexpr std::size_t kMaxFdsAtOnce = 253;          // the kernel's own bound (SCM_MAX_FD)
+static constexpr std::size_t kDescriptorCost = 64U << 10;  // in the backlog: a process has few of them
 static constexpr int kMaxIov = 64;
 static constexpr int kReadsPerTurn = 8;
+static constexpr auto kTooManyOnTheirWay = std::chrono::milliseconds(50);
 
 struct FrameHead {
   std::uint32_t length = 0;
@@ -29,7 +34,15 @@ static bool decode_head(std::string_view bytes, FrameHead& head) {
          head.flags <= 1;
 }
 
-/// Takes the descriptors out of a received message; false if some were cut off.
+/// Closing a TCP connection with SO_LINGER waits for its other end, non-blocking or not: whoever passed it on
+/// could stop us for as long as he likes.
+static void never_linger(const Fd& fd) {
+  linger off{};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &off, sizeof off);
+}
+
+/// Takes the descriptors out of a received message; false if some were cut off, or wait for frames that never
+/// come.
 static bool take_fds(msghdr& msg, std::deque<Fd>& fds) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&msg); c != nullptr; c = CMSG_NXTHDR(&msg, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
@@ -37,14 +50,15 @@ static bool take_fds(msghdr& msg, std::deque<Fd>& fds) {
     for (std::size_t i = 0; i < n; ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      fds.emplace_back(fd);
+      never_linger(fds.emplace_back(fd));
     }
   }
   return (msg.msg_flags & MSG_CTRUNC) == 0 && fds.size() <= kMaxWaitingFds;
 }
 
 static ssize_t receive(int fd, char* buffer, std::size_t size, int flags, std::deque<Fd>& fds, bool& fds_ok) {
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 8)];
+  alignas(
+      cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxFdsAtOnce)];  // what does not fit, the kernel closes
   iovec iov{buffer, size};
   msghdr msg{};
   msg.msg_iov = &iov;
@@ -54,6 +68,18 @@ static ssize_t receive(int fd, char* buffer, std::size_t size, int flags, std::d
   ssize_t n = ::recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | flags);
   if (n >= 0) fds_ok = take_fds(msg, fds);
   return n;
+}
+
+/// What was not read goes with the socket, and the kernel would close the descriptors in it as they are. A
+/// full socket holds some hundreds of messages; that is the bound, for the peer may be writing still.
+static void drop_unread(const Fd& fd) {
+  std::array<char, 65536> nobody_reads;
+  for (int i = 0; fd && i < 1000; ++i) {
+    std::deque<Fd> fds;
+    bool ok = true;
+    ssize_t n = receive(fd.get(), nobody_reads.data(), nobody_reads.size(), MSG_DONTWAIT, fds, ok);
+    if (n == 0 || (n < 0 && errno != EINTR)) return;
+  }
 }
 
 static ssize_t send_some(int fd, iovec* iov, std::size_t count, int passed) {
@@ -80,11 +106,12 @@ Channel::Channel(const Loop& loop, Fd fd, OnFrame on_frame, OnClosed on_closed)
 
 Channel::~Channel() {
   *alive_ = false;
+  drop_unread(fd_);
 }
 
 void Channel::queue(std::string bytes, Fd fd) {
   if (failed_) return;
-  backlog_ += bytes.size();
+  backlog_ += bytes.size() + (fd ? kDescriptorCost : 0);
   out_.push_back({std::move(bytes), std::move(fd)});
   if (backlog_ > kMaxBacklog) return fail("the peer does not read");
   if (flush_scheduled_ || waiting_writable_) return;
@@ -110,11 +137,19 @@ void Channel::flush() {
       waiting_writable_ = true;
       return;
     }
+    if (n < 0 &&
+        errno == ETOOMANYREFS) {  // our user has too many descriptors on their way, whoever sent them
+      if (waiting_writable_) writable_.cancel();
+      waiting_writable_ = false;
+      flush_scheduled_ = true;
+      return flush_soon_.after(loop_, kTooManyOnTheirWay, [this] { flush(); });
+    }
     if (n < 0) return fail(std::string("write: ") + std::strerror(errno));
     auto sent = static_cast<std::size_t>(n);
     backlog_ -= sent;
     while (sent > 0) {
       std::size_t left = out_.front().bytes.size() - out_offset_;
+      if (out_.front().fd) backlog_ -= kDescriptorCost;
       out_.front().fd.reset();
       if (sent < left) {
         out_offset_ += sent;
@@ -213,6 +248,7 @@ void Channel::fail(std::string why) {
   readable_.cancel();
   writable_.cancel();
   fail_soon_.soon(loop_, [this] {
+    drop_unread(fd_);
     fd_.reset();
     auto on_closed = on_closed_;
     on_closed(fail_why_);
