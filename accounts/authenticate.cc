@@ -21,6 +21,10 @@ namespace {
 /// As many as the form System Security allows; Password-Checks-at-Once says how many of them work.
 constexpr std::size_t kMostThreads = 64;
 
+/// Of a login name, to remember failures by: longer than any account's, and bounded, for a hundred thousand
+/// are kept.
+constexpr std::size_t kLongestName = 320;
+
 std::int64_t unix_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -99,7 +103,8 @@ bool Authenticator::load(Try& t) {
   t.account = std::move(*found);
   t.stored.clear();
   t.cache_name.clear();
-  t.who = {po::limit_key(t.request.client), "name " + po::ascii_lower(t.request.login), false};
+  t.who = {po::limit_key(t.request.client),
+           "name " + po::ascii_lower(t.request.login.substr(0, kLongestName)), false};
   if (!t.account) return true;
   auto stored = administration_.secrets().password(t.account->id);
   if (!stored) return false;

@@ -14,7 +14,7 @@ static Kind kind_of(const store::Failure& f) {
 
 static std::size_t octets_of(const Submit& s) {
   std::size_t n = s.body.size() + s.sender.size() + 512;
-  for (const Recipient& r : s.recipients) n += 256 + 2 * r.address.size() + r.orcpt.size();
+  for (const Recipient& r : s.recipients) n += 256 + 2 * r.address.size() + r.orcpt.size() + s.sender.size();
   return n;
 }
 
