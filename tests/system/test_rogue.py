@@ -146,6 +146,11 @@ class RogueTest(SystemTest):
     def memory_bound_kib(self, mib):
         return mib * 1024 * (4 if sanitized(self.instance.build) else 1)
 
+    def drop_attacks(self, role, target, log_event):
+        """Each attack on a pipe of its own: the receiver drops it and writes one line."""
+        for what, octets, descriptors in attacks(role, target):
+            yield what, target, octets, descriptors, log_event
+
     def flood(self, role, target, octets, times):
         """Half a frame may be in the pipe at the end, so the process ends as well."""
         rogue = self.instance.whole_rogue(role)
@@ -190,6 +195,7 @@ class RogueTest(SystemTest):
                 rogue.send(CONTROL, octets, descriptors)
             self.assertTrue(rogue.is_gone(), f"{what} from {role}: it was not killed")
             rogue.close()
+            self.assertTrue(self.log_lines("event=child-", f"name={rogue.name}", "garbage"), what)
         self.assertFalse(self.log_lines("event=administer "), "a server administered")
 
 
@@ -322,6 +328,20 @@ class Pop3dTaken(RogueTest):
             self.assertLess(self.peak_kib("queue"), self.memory_bound_kib(200))
             self.assertLess(self.peak_kib("accounts"), self.memory_bound_kib(400))
 
+    def test_flood_of_large_messages(self):
+        """Each answer holds a descriptor: few of them wait."""
+        rogue, user = self.rogue("pop3d"), self.user()
+        self.deliver(user, random_content(200_000, 3))
+        box = self.open(rogue, self.ticket(rogue, user))
+        with self.unharmed():
+            sent = rogue.flood(QUEUE, retrieve(box.handle, box.ids[0]) * 500, 200)
+            self.assertLess(sent, 200)
+            self.assert_few_descriptors("queue")
+            large = self.user()
+            content = random_content(300_000, 4)
+            self.deliver(large, content)
+            self.assert_arrived(large, content)
+
     def test_y_late(self):
         """After 31 s, without anything in between that would spoil it."""
         rogue = self.rogue("pop3d")
@@ -368,6 +388,16 @@ class SmtpdTaken(RogueTest):
         body = b"Subject: in any name\r\n\r\n"
         self.assertEqual(self.submitted(rogue, rogue.message_id(), [user.address], body, "president@xanadu.example").kind, DONE)
         self.assertIn(b"<president@xanadu.example>", self.only_message(user))
+
+    def test_no_mailbox_ticket(self):
+        """accounts gives tickets to pop3d alone, whatever the password."""
+        rogue, user = self.rogue("smtpd"), self.user()
+        with self.unharmed():
+            verdict = self.verdict(rogue, user, mailbox=False)
+            self.assertEqual((verdict.answer, verdict.ticket), (GRANTED, b""))
+            rogue.send(ACCOUNTS, authenticate(user.login, user.password, mailbox=True))
+            self.assertTrue(rogue.is_dropped(ACCOUNTS))
+        self.assertTrue(self.log_lines("event=peer-gone", f"peer={rogue.name}", "garbage"))
 
     def test_envelopes_that_are_refused(self):
         rogue, user = self.rogue("smtpd"), self.user()
@@ -519,6 +549,28 @@ class SmtpdTaken(RogueTest):
                   f"{self.peak_kib('accounts') // 1024} MiB")
             self.assertLess(self.peak_kib("queue"), self.memory_bound_kib(700))
             self.assertLess(self.peak_kib("accounts"), self.memory_bound_kib(400))
+
+    def test_descriptors_left_lying_about(self):
+        """The kernel counts those on their way by user: large messages, which need them, go on all the same."""
+        self.assertGreater(sum(self.rogue("smtpd").park(100_000) for _ in range(3)), 1000)
+        with self.unharmed():
+            user, content = self.user(), random_content(300_000, 6)
+            self.deliver(user, content)
+            self.assert_arrived(user, content)
+
+    def test_zz_a_descriptor_that_is_slow_to_close(self):
+        """A connection whose close waits for its client must not hold up who was given it."""
+        with self.unharmed():
+            for target in (QUEUE, ACCOUNTS, CONTROL):
+                for copies, octets in ((1, frame("AskStored", ID)), (1, frame("AskStored", ID, flags=1)),
+                                       (60, frame("AskStored", ID)), (200, b"")):
+                    rogue = self.instance.rogue("smtpd", receive_buffer=4096)
+                    rogue.give_away_connection(target, octets or frame(0), copies, 600)
+                    self.addCleanup(rogue.close)
+                start = time.monotonic()
+                self.assert_works()
+                self.instance.status()
+                self.assertLess(time.monotonic() - start, 60)
 
 
 class Notices(RogueTest):
