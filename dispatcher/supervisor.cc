@@ -156,7 +156,8 @@ Result<void> Supervisor::wire(Child& child, const WelcomeParts& parts) {
   for (Child& other : children_) {
     bool alive = other.state == State::kStarting || other.state == State::kUp;
     if (!alive || !other.control || !are_peers(child.spec.role, other.spec.role)) continue;
-    auto r = connect_peers(*child.control, child.spec, *other.control, other.spec);
+    auto r = connect_peers({*child.control, child.spec, child.incarnation},
+                           {*other.control, other.spec, other.incarnation});
     if (!r) {
       kill(child.pid, SIGKILL);  // half wired is of no use; reap() and back-off try again
       return r;

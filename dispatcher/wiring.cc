@@ -57,13 +57,13 @@ bool are_peers(Role a, Role b) {
   return (is_server(a) && is_owner(b)) || (is_owner(a) && is_server(b));
 }
 
-Result<void> connect_peers(Channel& a, const ChildSpec& a_spec, Channel& b, const ChildSpec& b_spec) {
+Result<void> connect_peers(const PeerEnd& a, const PeerEnd& b) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return po::temporary("socketpair", errno);
   Fd one(ends[0]), other(ends[1]);
-  a.send(0, po::messages::Peer{b_spec.role, b_spec.name}, std::move(one));
-  b.send(0, po::messages::Peer{a_spec.role, a_spec.name}, std::move(other));
+  a.control.send(0, po::messages::Peer{b.spec.role, b.spec.name, b.incarnation}, std::move(one));
+  b.control.send(0, po::messages::Peer{a.spec.role, a.spec.name, a.incarnation}, std::move(other));
   return {};
 }
 

@@ -37,9 +37,13 @@ struct WelcomeParts {
 void send_ports(po::Channel& control, const Instance& instance, const std::string& program);
 /// Whether these two talk.
 [[nodiscard]] bool are_peers(po::messages::Role a, po::messages::Role b);
-/// Makes a socket pair and sends an end to each.
-[[nodiscard]] po::Result<void> connect_peers(po::Channel& a, const ChildSpec& a_spec, po::Channel& b,
-                                             const ChildSpec& b_spec);
+/// Two processes, each of which is told about the other: a socket pair, an end to each.
+struct PeerEnd {
+  po::Channel& control;
+  const ChildSpec& spec;
+  std::uint32_t incarnation;
+};
+[[nodiscard]] po::Result<void> connect_peers(const PeerEnd& a, const PeerEnd& b);
 [[nodiscard]] bool wants_certificates(po::messages::Role role);
 /// 32 octets of the kernel's random numbers.
 [[nodiscard]] po::messages::Key random_key();

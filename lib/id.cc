@@ -21,6 +21,10 @@ std::string MessageId::text() const {
   return out;
 }
 
+std::uint32_t MessageId::maker() const {
+  return static_cast<std::uint32_t>(octets[6]) << 16 | static_cast<std::uint32_t>(octets[7]) << 8 | octets[8];
+}
+
 std::optional<MessageId> MessageId::parse(std::string_view text) {
   if (text.size() != 20) return std::nullopt;
   MessageId id;

@@ -20,7 +20,8 @@ struct MessageId {
 
   auto operator<=>(const MessageId&) const = default;
   auto fields() { return std::tie(octets); }
-  [[nodiscard]] std::string text() const;  ///< 20 characters
+  [[nodiscard]] std::string text() const;     ///< 20 characters
+  [[nodiscard]] std::uint32_t maker() const;  ///< the 24 bits of the incarnation
   [[nodiscard]] static std::optional<MessageId> parse(std::string_view text);
   [[nodiscard]] std::string_view bytes() const {
     return {reinterpret_cast<const char*>(octets.data()), octets.size()};

@@ -112,8 +112,9 @@ struct Peer {
   static constexpr std::uint16_t kType = 3;
   static constexpr std::uint32_t kMax = 1024;
   Role role = Role::kDispatcher;
-  std::string name;  ///< of that process, for the log
-  auto fields() { return std::tie(role, name); }
+  std::string name;               ///< of that process, for the log
+  std::uint32_t incarnation = 0;  ///< of that process: the maker in the message ids that it may give
+  auto fields() { return std::tie(role, name, incarnation); }
 };
 
 /// dispatcher > module: a new log descriptor (rotation) rides along. No answer. 16 octets.
@@ -245,7 +246,7 @@ struct Authenticate {
       client_name;  ///< reverse name, confirmed by a forward look-up; empty: not looked up or not confirmed
   bool name_looked_up = false;
   std::string session;   ///< session id, for the log and the ticket
-  bool mailbox = false;  ///< pop3d: wants a ticket
+  bool mailbox = false;  ///< pop3d alone: wants a ticket
   auto fields() { return std::tie(login, password, client, client_name, name_looked_up, session, mailbox); }
 };
 
@@ -285,7 +286,8 @@ struct Recipient {
   auto fields() { return std::tie(address, notify, orcpt); }
 };
 
-/// smtpd > queue: take this message; the promise behind "250". Answer: Submitted, after the commit. 16 MiB.
+/// smtpd > queue: take this message, with an id of its own making; the promise behind "250". Answer:
+/// Submitted, after the commit. 16 MiB.
 struct Submit {
   static constexpr std::uint16_t kType = 30;
   static constexpr std::uint32_t kMax = kMaxFrame;
@@ -322,7 +324,8 @@ struct Submitted {
   auto fields() { return std::tie(id, kind, no_space, text); }
 };
 
-/// smtpd > queue: a file for the body of this message. Answer: BodyFile. 64 octets.
+/// smtpd > queue: a file for the body of this message, with an id of its own making. Answer: BodyFile. 64
+/// octets.
 struct OpenBody {
   static constexpr std::uint16_t kType = 32;
   static constexpr std::uint32_t kMax = 64;

@@ -79,9 +79,11 @@ static std::function<void(const M&)> reply_on(const std::shared_ptr<Pipe>& pipe,
   };
 }
 
+// An id is taken from its maker alone: with another's, who was taken over could be there first, and the
+// message that it belongs to would be refused.
 bool SmtpdPipe::on_submit(Frame& frame) {
   Submit submit;
-  if (!frame.decode(submit)) return false;
+  if (!frame.decode(submit) || submit.id.maker() != maker_) return false;
   submissions_.submit(std::move(submit), open_,
                       reply_on<Submitted>(shared_from_this(), channel(), frame.serial));
   return true;
@@ -89,7 +91,7 @@ bool SmtpdPipe::on_submit(Frame& frame) {
 
 bool SmtpdPipe::on_open_body(Frame& frame) {
   OpenBody ask;
-  if (!frame.decode(ask)) return false;
+  if (!frame.decode(ask) || ask.id.maker() != maker_) return false;
   Fd fd;
   BodyFile answer = submissions_.open_body(ask.id, open_, fd);
   channel().send(frame.serial, answer, std::move(fd));

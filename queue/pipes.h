@@ -52,8 +52,9 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
 
 class SmtpdPipe final : public Pipe {
  public:
-  SmtpdPipe(Office& office, Submissions& submissions, std::string name)
-      : Pipe(office, std::move(name)), submissions_(submissions) {}
+  /// `maker`: who is at the other end, as its message ids name it.
+  SmtpdPipe(Office& office, Submissions& submissions, std::string name, std::uint32_t maker)
+      : Pipe(office, std::move(name)), submissions_(submissions), maker_(maker & 0xffffff) {}
   ~SmtpdPipe() override;
 
  private:
@@ -63,6 +64,7 @@ class SmtpdPipe final : public Pipe {
   bool on_ask_stored(po::Frame& frame);
   bool on_ask_usage(po::Frame& frame);
   Submissions& submissions_;
+  std::uint32_t maker_;
   OpenBodies open_;
 };
 

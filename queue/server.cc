@@ -19,7 +19,7 @@ Server::Server(Parts parts) : office_(std::move(parts)), submissions_(office_) {
 void Server::on_peer(const Peer& peer, Fd fd) {
   std::shared_ptr<Pipe> pipe;
   if (peer.role == Role::kSmtpd) {
-    pipe = std::make_shared<SmtpdPipe>(office_, submissions_, peer.name);
+    pipe = std::make_shared<SmtpdPipe>(office_, submissions_, peer.name, peer.incarnation);
   } else if (peer.role == Role::kPop3d) {
     pipe = std::make_shared<Pop3dPipe>(office_, peer.name);
   } else {

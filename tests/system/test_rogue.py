@@ -424,6 +424,23 @@ class SmtpdTaken(RogueTest):
             self.assert_not(self.submitted(rogue, bytes(12), [user.address], body))
         self.assert_empty(user)
 
+    def test_ids_of_others(self):
+        """An id of another maker would have its message refused as one that is there: only one's own are taken."""
+        user = self.user()
+        with self.unharmed():
+            honest = self.instance.status()["processes"]
+            self.assertTrue(honest)
+            for octets in ("Submit", "OpenBody"):
+                rogue, other = self.rogue("smtpd"), self.rogue("smtpd")
+                foreign = other.message_id(77)
+                rogue.send(QUEUE, submit(foreign, [user.address], b"x: y\r\n\r\n") if octets == "Submit" else
+                           frame("OpenBody", foreign))
+                self.assertTrue(rogue.is_dropped(QUEUE), octets)
+                self.assertEqual(self.stored(other, foreign), (True, False))
+                self.assertEqual(self.submitted(other, foreign, [user.address], b"a: b\r\n\r\n").kind, DONE)
+                other.close()
+        self.assertEqual(len(self.instance.fetch_all(user)), 2)
+
     def test_an_id_twice(self):
         rogue, user, other = self.rogue("smtpd"), self.user(), self.user()
         id = rogue.message_id(1)
