@@ -98,8 +98,9 @@ void Connection::check_time(Clock::time_point now) {
   } else {
     // While a large answer is under way the Stream watches that the client takes it.
     if (stream_.queued() > 0 || session_.sending()) last_action_ = now;
-    if (now - last_action_ < idle_) return;
-    session_.on_timeout(actions_);
+    since = now - last_action_;
+    if (since >= kAheadKept) session_.on_pause(actions_);
+    if (since >= idle_) session_.on_timeout(actions_);
   }
   perform();
 }
@@ -228,6 +229,10 @@ void Connection::act(SendMessage& action) {
   send(out);
   if (!transfer_->message.file) return finish_message();
   pump();
+}
+
+void Connection::act(Forget& action) {
+  fetched_.erase(action.slot);
 }
 
 void Connection::act(SendListing&) {

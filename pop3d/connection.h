@@ -1,7 +1,8 @@
 // One client's connection: octets of its Stream become events of its Session, actions become octets and
 // questions to accounts, queue and DNS. Keeps the messages that were fetched ahead (bounded by the session's
-// window) and sends large ones from their file in pieces as the client takes them, so no message is ever in
-// memory whole unless it is small. Owned by Server, which also calls check_time().
+// window and read-ahead; while a client pauses, none) and sends large ones from their file in pieces as the
+// client takes them, so no message is ever in memory whole unless it is small. Owned by Server, which also
+// calls check_time().
 #pragma once
 
 #include <chrono>
@@ -53,6 +54,8 @@ class Connection final : public po::StreamHandler, public PipeClient {
   static constexpr std::chrono::seconds kLogInIdle{60};
   /// For the whole time before the log-in.
   static constexpr std::chrono::seconds kLogInLimit{300};
+  /// How long messages that were read ahead are kept for a client that sends no command.
+  static constexpr std::chrono::seconds kAheadKept{5};
   /// How long accounts, queue or DNS may take over one question.
   static constexpr std::chrono::seconds kAnswerLimit{60};
 
@@ -99,6 +102,7 @@ class Connection final : public po::StreamHandler, public PipeClient {
   void act(OpenMailbox& action);
   void act(Fetch& action);
   void act(SendMessage& action);
+  void act(Forget& action);
   void act(SendListing& action);
   void act(Expunge& action);
   void act(CloseMailbox& action);

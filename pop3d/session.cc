@@ -148,6 +148,64 @@ void Session::on_sent(Actions& actions) {
   if (pending_.front().what == Pending::What::kListing) listing_ = false;
   pending_.pop_front();
   advance(actions);
+  if (pending_.empty()) read_ahead(actions);
+}
+
+// ---- read-ahead
+
+// True: `message` was read ahead, or will be in a moment.
+bool Session::take_ahead(Pending& message, Actions& actions) {
+  if (message.index == next_in_order_) {
+    ++in_order_;
+  } else {
+    forget_ahead(actions);
+  }
+  next_in_order_ = message.index + 1;
+  if (ahead_.empty()) return false;
+  message.slot = ahead_.front().slot;
+  message.answered = ahead_.front().answered;
+  if (message.answered) message.kind = Kind::kDone;
+  ahead_.erase(ahead_.begin());
+  return true;
+}
+
+// Several at a time, so that queue is not woken for each.
+void Session::read_ahead(Actions& actions) {
+  std::size_t most = std::min(kAhead, in_order_);
+  if (state_ != State::kTransaction || lost_ || quitting_ || ahead_.size() > most / 2) return;
+  std::uint64_t octets = 0;
+  for (std::size_t n = 0; n < most && next_in_order_ + n < entries_.size(); ++n) {
+    const Entry& entry = entries_[next_in_order_ + n];
+    octets += entry.size();
+    if (octets > kAheadOctets || marked_[next_in_order_ + n]) return;
+    if (n < ahead_.size()) continue;
+    ahead_.push_back({next_slot_++, false});
+    actions.emplace_back(Fetch{ahead_.back().slot, entry.id});
+  }
+}
+
+// If it could not be read, the client's RETR is asked for anew.
+bool Session::on_ahead(std::uint32_t slot, Kind kind, Actions& actions) {
+  for (Ahead& a : ahead_) {
+    if (a.slot != slot || a.answered) continue;
+    a.answered = true;
+    if (kind != Kind::kDone) forget_ahead(actions);
+    return kind == Kind::kDone;
+  }
+  return false;
+}
+
+// What is still on its way is dropped when it comes.
+void Session::forget_ahead(Actions& actions) {
+  for (const Ahead& a : ahead_) {
+    if (a.answered) actions.emplace_back(Forget{a.slot});
+  }
+  ahead_.clear();
+  in_order_ = 0;
+}
+
+void Session::on_pause(Actions& actions) {
+  if (!ahead_.empty()) forget_ahead(actions);
 }
 
 bool Session::next_listing(std::string& out, std::size_t limit) {
@@ -234,6 +292,7 @@ void Session::on_no_answer(Actions& actions) {
     default:
       break;
   }
+  forget_ahead(actions);
   for (Pending& p : pending_) {
     if (p.what == Pending::What::kMessage) p.answered = true;  // with what `kind` holds: temporary
   }
@@ -356,13 +415,14 @@ bool Session::on_message(std::uint32_t slot, Kind kind, Actions& actions) {
     advance(actions);
     return true;
   }
-  return false;
+  return on_ahead(slot, kind, actions);
 }
 
 void Session::on_mailbox_lost(Actions& actions) {
   if (state_ == State::kOpening) return mailbox_not_opened("queue has gone", actions);
   if (!opened_ || state_ == State::kClosed) return;
   lost_ = true;
+  forget_ahead(actions);
   if (state_ == State::kUpdating) return on_expunged(Kind::kTemporary, actions);
   for (Pending& p : pending_) {
     if (p.what == Pending::What::kMessage) p.answered = true;

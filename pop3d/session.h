@@ -3,6 +3,12 @@
 // changes nothing. Answers leave in the order of the commands: what has to wait for queue holds back what
 // comes after it, and several messages may be asked for ahead, within a window. Caller: Connection, tests.
 //
+// A client that takes its messages in order, and waits for each, gets the next one from memory: when an
+// answer has been sent and nothing else is due, the messages after it are asked for, few at first
+// (read-ahead: at most kAhead, of kAheadOctets together, beside the window). What was read ahead and not
+// asked for is forgotten when the client goes elsewhere, and at on_pause(); that it could not be read is
+// never told.
+//
 // While wants_input() is false the driver stops reading. Deletions are asked for at QUIT, in one action, and
 // nowhere else.
 #pragma once
@@ -51,6 +57,10 @@ struct SendMessage {
   std::uint32_t slot;
   std::optional<std::uint64_t> lines;
 };
+/// What is kept under `slot` is not wanted any more.
+struct Forget {
+  std::uint32_t slot;
+};
 /// Send what next_listing() makes, piece by piece, until it has no more; then on_sent().
 struct SendListing {};
 /// Delete at queue; then on_expunged().
@@ -76,7 +86,7 @@ struct Close {
 };
 
 using Action = std::variant<Write, StartTls, Authenticate, LookUpName, OpenMailbox, Fetch, SendMessage,
-                            SendListing, Expunge, CloseMailbox, LoggedIn, LogInFailed, Close>;
+                            Forget, SendListing, Expunge, CloseMailbox, LoggedIn, LogInFailed, Close>;
 using Actions = std::vector<Action>;
 
 /// What the session cannot see for itself.
@@ -102,6 +112,9 @@ inline constexpr std::uint64_t kWindowOctets = 256 * 1024;
 [[nodiscard]] constexpr std::uint64_t window_share(std::uint64_t size) {
   return size > po::messages::kSmallBody ? kWindowOctets : size;
 }
+/// Read-ahead. No message of it comes as a descriptor.
+inline constexpr std::size_t kAhead = 16;
+inline constexpr std::uint64_t kAheadOctets = po::messages::kSmallBody;
 /// Answers that wait for an earlier one.
 inline constexpr std::size_t kMaxPending = 64;
 /// Messages that one session sees, the oldest: what one Expunge frame can name.
@@ -133,6 +146,8 @@ class Session {
   void on_no_answer(Actions& actions);
   /// The client has sent no command for too long (RFC 1939 section 3: nothing is deleted, nothing is said).
   void on_timeout(Actions& actions);
+  /// The client has sent no command for a moment: nothing is kept for the next one.
+  void on_pause(Actions& actions);
   /// The system stops: ends the session where it would wait for the next command.
   void on_stop(Actions& actions);
 
@@ -181,6 +196,11 @@ class Session {
     po::Kind kind = po::Kind::kTemporary;
     bool ids = false;  ///< UIDL, not LIST
   };
+  /// A message that was read ahead.
+  struct Ahead {
+    std::uint32_t slot = 0;
+    bool answered = false;
+  };
   struct Step;
 
   void on_line(std::string_view line, Actions& actions);
@@ -218,6 +238,10 @@ class Session {
   void error(std::string text, Actions& actions);
   void advance(Actions& actions);
   void send_head_message(Actions& actions);
+  bool take_ahead(Pending& message, Actions& actions);
+  void read_ahead(Actions& actions);
+  bool on_ahead(std::uint32_t slot, po::Kind kind, Actions& actions);
+  void forget_ahead(Actions& actions);
   void close(const char* why, Actions& actions, bool at_once = false);
 
   Conditions conditions_;
@@ -243,6 +267,9 @@ class Session {
   std::uint32_t next_slot_ = 0;
   std::size_t asked_ = 0;
   std::uint64_t asked_octets_ = 0;
+  std::vector<Ahead> ahead_;       ///< the messages from next_in_order_ on
+  std::size_t next_in_order_ = 0;  ///< the index after that of the last RETR
+  std::size_t in_order_ = 0;       ///< RETRs that followed each other
   std::uint64_t retrieved_ = 0, expunged_ = 0;
 };
 

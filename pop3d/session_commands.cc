@@ -180,11 +180,15 @@ void Session::retr(const Command& command, Actions& actions) {
   if (lost_) return reply("-ERR [SYS/TEMP] the mailbox is not available any more, log in again\r\n", actions);
   Pending& message = pending_.emplace_back();
   message.what = Pending::What::kMessage;
-  message.slot = next_slot_++;
   message.index = *index;
-  if (command.verb == Verb::kTop) message.lines = command.lines;
   ++asked_;
   asked_octets_ += window_share(entries_[*index].size());
+  if (command.verb == Verb::kTop) {
+    message.lines = command.lines;
+  } else if (take_ahead(message, actions)) {
+    return advance(actions);
+  }
+  message.slot = next_slot_++;
   actions.emplace_back(Fetch{message.slot, entries_[*index].id});
 }
 

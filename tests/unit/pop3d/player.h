@@ -63,13 +63,14 @@ class Player {
   void answer_fetch(std::size_t which) {
     Fetch fetch = held_.at(which);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(which));
-    event([&](Session& s, Actions& a) { s.on_message(fetch.slot, state_of(fetch.id), a); });
+    event([&](Session&, Actions&) { answer(fetch); });
   }
   void hold_fetches(bool on) { hold_ = on; }
   void hold_all(bool on) { hold_ = hold_expunge_ = on; }
   void fail_expunge() { expunge_kind_ = po::Kind::kTemporary; }
   void remove(unsigned n) { mailbox_.erase(message_id(n)); }
   void break_disk() { disk_broken_ = true; }
+  void repair_disk() { disk_broken_ = false; }
 
   [[nodiscard]] std::string take_output() { return std::exchange(out_, {}); }
   [[nodiscard]] const std::string& trace() const {
@@ -79,6 +80,10 @@ class Player {
   [[nodiscard]] const std::string& why() const { return why_; }
   [[nodiscard]] std::size_t held() const { return held_.size(); }
   [[nodiscard]] std::size_t most_held() const { return most_held_; }
+  /// Messages in memory.
+  [[nodiscard]] std::size_t kept() const { return fetched_.size(); }
+  /// Numbers of the messages asked for since the last call.
+  [[nodiscard]] std::string take_fetches() { return std::exchange(fetches_, {}); }
   [[nodiscard]] std::size_t left() const { return in_.size(); }
   [[nodiscard]] const std::map<po::MessageId, Stored>& mailbox() const { return mailbox_; }
   [[nodiscard]] Session& session() { return session_; }
@@ -157,17 +162,24 @@ class Player {
     session_.on_mailbox(m, actions_);
   }
   void act(Fetch& a) {
-    fetches_ += "[fetch " + a.id.text() + "]";
+    unsigned n = a.id.octets[11] + 256U * a.id.octets[10];
+    fetches_ += (fetches_.empty() ? "" : " ") + std::to_string(n);
     if (hold_) {
       held_.push_back(a);
       most_held_ = std::max(most_held_, held_.size());
     } else {
-      session_.on_message(a.slot, state_of(a.id), actions_);
+      answer(a);
     }
-    fetched_[a.slot] = a.id;
+  }
+  /// As Connection does: what is there is kept, unless the session does not want it.
+  void answer(const Fetch& fetch) {
+    po::Kind kind = state_of(fetch.id);
+    if (kind == po::Kind::kDone) fetched_[fetch.slot] = fetch.id;
+    if (!session_.on_message(fetch.slot, kind, actions_)) fetched_.erase(fetch.slot);
   }
   void act(SendMessage& a) {
     const Stored& m = mailbox_.at(fetched_.at(a.slot));
+    fetched_.erase(a.slot);
     po::DotEncoder encoder = a.lines ? po::DotEncoder(*a.lines) : po::DotEncoder();
     std::string out;
     encoder.add(m.prefix, out);
@@ -176,6 +188,7 @@ class Player {
     say(out);
     session_.on_sent(actions_);
   }
+  void act(Forget& a) { fetched_.erase(a.slot); }
   void act(SendListing&) {
     bool more = true;
     while (more) {

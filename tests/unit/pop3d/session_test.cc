@@ -263,3 +263,123 @@ TEST_CASE("a message that queue does not give is refused, and the next one comes
   player.input("RETR 3\r\n");
   CHECK(count_lines(player.take_output(), "+OK 28") == 1);
 }
+
+TEST_CASE("what a client takes in order is read ahead, little at first") {
+  Player player = logged_in(many_messages(100, 100));
+  struct {
+    const char* commands;
+    const char* asked;
+    std::size_t kept;
+  } const steps[] = {
+      {"RETR 1\r\n", "1 2", 1},
+      {"RETR 2\r\n", "3 4", 2},
+      {"TOP 9 0\r\nDELE 2\r\nLIST 4\r\n", "9", 2},  // none of these moves it
+      {"RETR 3\r\n", "5 6", 3},
+      {"RETR 4\r\n", "7 8", 4},
+      {"RETR 5\r\n", "", 3},
+      {"RETR 6\r\n", "9 10 11 12", 6},
+      {"RETR 50\r\n", "50", 0},             // elsewhere: forgotten
+      {"RETR 51\r\n", "51 52", 1},          // in order again
+      {"RETR 51\r\n", "51", 0},             // the same once more
+      {"DELE 53\r\nRETR 52\r\n", "52", 0},  // a deleted one ends it
+      {"RETR 53\r\n", "", 0},
+      {"RETR 100\r\n", "100", 0},
+  };
+  for (const auto& step : steps) {
+    player.input(step.commands);
+    CHECK(player.take_fetches() == step.asked);
+    CHECK(player.kept() == step.kept);
+  }
+}
+
+TEST_CASE("read-ahead is bounded, and takes no message that comes as a descriptor") {
+  struct Case {
+    std::size_t size;
+    std::size_t most;
+  };
+  for (const Case& c : {Case{10, kAhead}, Case{10'000, 6}, Case{60'000, 1}, Case{65'600, 0}}) {
+    Player player = logged_in(many_messages(60, c.size));
+    std::size_t most = 0;
+    for (int n = 1; n <= 60; ++n) {
+      player.input("RETR " + std::to_string(n) + "\r\n");
+      most = std::max(most, player.kept());
+    }
+    CHECK(most == c.most);
+    CHECK(count_lines(player.take_output(), "+OK") == 60);
+    CHECK(player.kept() == 0);
+  }
+}
+
+TEST_CASE("a deleted message that was read ahead is not sent, and is when it is none any more") {
+  Player player = logged_in(many_messages(9, 100));
+  player.input("RETR 1\r\nRETR 2\r\nDELE 3\r\nRETR 3\r\nRSET\r\n");
+  CHECK(count_lines(player.take_output(), "-ERR message 3 is deleted") == 1);
+  player.input("RETR 3\r\n");
+  CHECK(player.take_output().find("\r\nN: 3\r\n") != std::string::npos);
+}
+
+TEST_CASE("read-ahead is forgotten in a pause, and what comes late is dropped") {
+  Player player = logged_in(many_messages(40, 100));
+  for (int n = 1; n <= 20; ++n) player.input("RETR " + std::to_string(n) + "\r\n");
+  CHECK(player.kept() > 8);
+  player.event([](Session& s, Actions& a) { s.on_pause(a); });
+  CHECK(player.kept() == 0);
+  player.hold_fetches(true);
+  player.input("RETR 21\r\n");
+  player.answer_fetch(0);
+  REQUIRE(player.held() == 1);  // 22, read ahead
+  player.event([](Session& s, Actions& a) { s.on_pause(a); });
+  player.answer_fetch(0);
+  CHECK(player.kept() == 0);
+  (void)player.take_output();
+  player.input("RETR 22\r\n");
+  player.answer_fetch(0);
+  CHECK(player.take_output().find("\r\nN: 22\r\n") != std::string::npos);
+}
+
+TEST_CASE("that a message could not be read ahead is not told: it is asked for again") {
+  Player player = logged_in(many_messages(9, 100));
+  player.hold_fetches(true);
+  player.input("RETR 1\r\n");
+  player.answer_fetch(0);
+  player.break_disk();
+  player.answer_fetch(0);  // 2
+  player.repair_disk();
+  player.hold_fetches(false);
+  player.input("RETR 2\r\n");
+  std::string out = player.take_output();
+  CHECK(count_lines(out, "-ERR") == 0);
+  CHECK(out.find("\r\nN: 2\r\n") != std::string::npos);
+}
+
+TEST_CASE("a client that asks for what is being read ahead waits for it") {
+  Player player = logged_in(many_messages(9, 100));
+  player.hold_fetches(true);
+  player.input("RETR 1\r\n");
+  player.answer_fetch(0);
+  CHECK_FALSE(player.session().awaits_answer());
+  player.input("RETR 2\r\n");
+  CHECK(player.session().awaits_answer());
+  CHECK(player.held() == 1);
+  player.remove(2);
+  player.answer_fetch(0);
+  CHECK(count_lines(player.take_output(), "-ERR message 2 is not there any more") == 1);
+  player.hold_fetches(false);
+  player.event([](Session& s, Actions& a) { s.on_mailbox_lost(a); });
+  player.input("RETR 3\r\n");
+  CHECK(count_lines(player.take_output(), "-ERR [SYS/TEMP]") == 1);
+  CHECK(player.kept() == 0);
+}
+
+TEST_CASE("what was being read ahead and is asked for meanwhile is refused if queue goes, or is silent") {
+  for (bool lost : {false, true}) {
+    Player player = logged_in(many_messages(9, 100));
+    player.hold_fetches(true);
+    player.input("RETR 1\r\n");
+    player.answer_fetch(0);
+    (void)player.take_output();
+    player.input("RETR 2\r\n");
+    player.event([lost](Session& s, Actions& a) { lost ? s.on_mailbox_lost(a) : s.on_no_answer(a); });
+    CHECK(player.take_output().starts_with("-ERR [SYS/TEMP]"));
+  }
+}
