@@ -567,16 +567,12 @@ class SmtpdTaken(RogueTest):
             self.assertLess(self.peak_kib("queue"), self.memory_bound_kib(700))
             self.assertLess(self.peak_kib("accounts"), self.memory_bound_kib(400))
 
-    def test_descriptors_left_lying_about(self):
-        """The kernel counts those on their way by user: large messages, which need them, go on all the same."""
-        self.assertGreater(sum(self.rogue("smtpd").park(100_000) for _ in range(3)), 1000)
-        with self.unharmed():
-            user, content = self.user(), random_content(300_000, 6)
-            self.deliver(user, content)
-            self.assert_arrived(user, content)
+    def test_no_pipes_of_its_own(self):
+        """The kernel counts descriptors on their way by user: left lying about in pipes, they would hold up everybody's."""
+        self.assertEqual(self.rogue("smtpd").park(100_000), 0)
 
     def test_zz_a_descriptor_that_is_slow_to_close(self):
-        """A connection whose close waits for its client must not hold up who was given it."""
+        """A connection whose close would wait for its client (no row may set that) must not hold up who was given it."""
         with self.unharmed():
             for target in (QUEUE, ACCOUNTS, CONTROL):
                 for copies, octets in ((1, frame("AskStored", ID)), (1, frame("AskStored", ID, flags=1)),
