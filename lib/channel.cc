@@ -5,7 +5,6 @@
 #include <sys/uio.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -34,13 +33,6 @@ static bool decode_head(std::string_view bytes, FrameHead& head) {
          head.flags <= 1;
 }
 
-/// Closing a TCP connection with SO_LINGER waits for its other end, non-blocking or not: whoever passed it on
-/// could stop us for as long as he likes.
-static void never_linger(const Fd& fd) {
-  linger off{};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &off, sizeof off);
-}
-
 /// Takes the descriptors out of a received message; false if some were cut off, or wait for frames that never
 /// come.
 static bool take_fds(msghdr& msg, std::deque<Fd>& fds) {
@@ -50,7 +42,7 @@ static bool take_fds(msghdr& msg, std::deque<Fd>& fds) {
     for (std::size_t i = 0; i < n; ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      never_linger(fds.emplace_back(fd));
+      fds.emplace_back(fd);
     }
   }
   return (msg.msg_flags & MSG_CTRUNC) == 0 && fds.size() <= kMaxWaitingFds;
@@ -68,18 +60,6 @@ static ssize_t receive(int fd, char* buffer, std::size_t size, int flags, std::d
   ssize_t n = ::recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | flags);
   if (n >= 0) fds_ok = take_fds(msg, fds);
   return n;
-}
-
-/// What was not read goes with the socket, and the kernel would close the descriptors in it as they are. A
-/// full socket holds some hundreds of messages; that is the bound, for the peer may be writing still.
-static void drop_unread(const Fd& fd) {
-  std::array<char, 65536> nobody_reads;
-  for (int i = 0; fd && i < 1000; ++i) {
-    std::deque<Fd> fds;
-    bool ok = true;
-    ssize_t n = receive(fd.get(), nobody_reads.data(), nobody_reads.size(), MSG_DONTWAIT, fds, ok);
-    if (n == 0 || (n < 0 && errno != EINTR)) return;
-  }
 }
 
 static ssize_t send_some(int fd, iovec* iov, std::size_t count, int passed) {
@@ -106,7 +86,6 @@ Channel::Channel(const Loop& loop, Fd fd, OnFrame on_frame, OnClosed on_closed)
 
 Channel::~Channel() {
   *alive_ = false;
-  drop_unread(fd_);
 }
 
 void Channel::queue(std::string bytes, Fd fd) {
@@ -248,7 +227,6 @@ void Channel::fail(std::string why) {
   readable_.cancel();
   writable_.cancel();
   fail_soon_.soon(loop_, [this] {
-    drop_unread(fd_);
     fd_.reset();
     auto on_closed = on_closed_;
     on_closed(fail_why_);
