@@ -75,10 +75,14 @@ constexpr int kDatabaseCalls[] = {SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SY
 
 #ifdef POST_OFFICE_SANITIZED
 // What the sanitizers' run time needs to print a report; this build is for tests only.
+// clang-format off
 constexpr int kSanitizerCalls[] = {
-    SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(newfstatat), SCMP_SYS(prctl),      SCMP_SYS(personality),
-    SCMP_SYS(ioctl),  SCMP_SYS(access),   SCMP_SYS(prlimit64),  SCMP_SYS(open),       SCMP_SYS(stat),
-    SCMP_SYS(dup),    SCMP_SYS(fcntl),    SCMP_SYS(getdents64), SCMP_SYS(sigaltstack)};
+    SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(newfstatat), SCMP_SYS(prctl), SCMP_SYS(personality),
+    SCMP_SYS(ioctl), SCMP_SYS(access), SCMP_SYS(prlimit64), SCMP_SYS(open), SCMP_SYS(stat), SCMP_SYS(dup),
+    SCMP_SYS(fcntl), SCMP_SYS(getdents64), SCMP_SYS(sigaltstack), SCMP_SYS(pipe), SCMP_SYS(pipe2),
+    SCMP_SYS(sched_getaffinity), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getuid),
+    SCMP_SYS(geteuid), SCMP_SYS(getppid)};
+// clang-format on
 #endif
 
 // ---- seccomp

@@ -209,6 +209,8 @@ class WithoutLandlock(unittest.TestCase):
     """What rests on Landlock alone is off where the kernel lacks it: files by name in queue. All else goes on."""
 
     def test_large_bodies_wait_for_a_better_kernel(self):
+        if sanitized(Pool.build):
+            self.skipTest("the sanitizers' own files need the calls that queue is denied here")
         instance = Instance(Pool.build, users=2)
         try:
             self.run_in(instance)
