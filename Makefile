@@ -42,7 +42,7 @@ all: programs
 
 # ---- libraries: name = sources -----------------------------------------------------------------------------------
 CORE      := error id log net_address loop channel inetd module notice checksum ticket sandbox
-NET       := stream tls listener dns dns_exchange dns_packet dns_hosts dns_cache
+NET       := stream tls listener doors dns dns_exchange dns_packet dns_hosts dns_cache
 MAIL      := address address_list access line_buffer header text dot_decoder dot_encoder
 core_SRC      := $(CORE:%=lib/%.cc)
 net_SRC       := $(NET:%=lib/%.cc)

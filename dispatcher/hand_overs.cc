@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "dispatcher/services.h"
 #include "lib/inetd.h"
 
 namespace dispatcher {
@@ -62,8 +63,7 @@ bool HandOvers::on_frame(std::uint32_t number, Frame& frame) {
     return true;
   }
   guest.served_by = service->program;
-  guest.handed = {service->protocol, service->implicit_tls,
-                  service->sessions != 0 ? service->sessions : po::config::kDefaultSessions, service->name};
+  guest.handed.listen = listen_of(*service);
   guest.client = std::move(frame.fd);
   place(number, guest);
   return true;
@@ -134,7 +134,8 @@ void HandOvers::ready() {
 // ---- the end
 
 void HandOvers::answer(Guest& guest, Kind kind, std::string text) {
-  if (kind != Kind::kDone) log_.event("inetd-refused").kv("service", guest.handed.service).kv("why", text);
+  if (kind != Kind::kDone)
+    log_.event("inetd-refused").kv("service", guest.handed.listen.service).kv("why", text);
   guest.program->send(guest.serial, po::messages::HandOverAnswer{kind, std::move(text)});
   guest.client.reset();
   guest.state = State::kAnswered;

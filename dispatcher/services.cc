@@ -277,6 +277,11 @@ Result<void> bind_unix_ports(const Config& config, Ports& ports, int wait) {
   return bind_inetd(config, ports, wait);
 }
 
+po::messages::Listen listen_of(const Service& service) {
+  return {service.protocol, service.implicit_tls,
+          service.sessions != 0 ? service.sessions : po::config::kDefaultSessions, service.name};
+}
+
 std::uint64_t descriptor_limit(const Config& config, const std::string& program) {
   // The kernel counts descriptors on their way through pipes by user, and holds the sum against the sender's
   // own limit: a server that leaves as many as it may lying about must not keep the others from passing
@@ -286,8 +291,7 @@ std::uint64_t descriptor_limit(const Config& config, const std::string& program)
   std::uint64_t sessions = 0;
   for (const Service& service : config.services) {
     if (service.off || service.program != program) continue;
-    sessions += (service.listen.size() + (service.inetd ? 1 : 0)) *
-                (service.sessions != 0 ? service.sessions : po::config::kDefaultSessions);
+    sessions += (service.listen.size() + (service.inetd ? 1 : 0)) * listen_of(service).max_sessions;
   }
   // A session's socket and, at times, a body's file; in pop3d a second one, asked for ahead.
   return 256 + (program == "pop3d" ? 3 : 2) * sessions;

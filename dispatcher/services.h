@@ -57,6 +57,9 @@ struct Ports {
 /// Adds the Unix sockets: those of services, and run/inetd, which is for the suite's user alone.
 [[nodiscard]] po::Result<void> bind_unix_ports(const po::config::Config& config, Ports& ports, int wait);
 
+/// How a socket of this service is to be served.
+[[nodiscard]] po::messages::Listen listen_of(const po::config::Service& service);
+
 /// Descriptors that a process of this program may need.
 [[nodiscard]] std::uint64_t descriptor_limit(const po::config::Config& config, const std::string& program);
 

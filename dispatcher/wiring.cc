@@ -35,14 +35,9 @@ po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& ch
 void send_ports(Channel& control, const Instance& instance, const std::string& program) {
   for (const Port& port : instance.ports.ports) {
     if (port.service.program != program) continue;
-    po::messages::Listen listen;
-    listen.protocol = port.service.protocol;
-    listen.implicit_tls = port.service.implicit_tls;
-    listen.max_sessions = port.service.sessions != 0 ? port.service.sessions : po::config::kDefaultSessions;
-    listen.service = port.service.name;
     Fd copy(fcntl(port.socket.get(), F_DUPFD_CLOEXEC, 3));
     if (!copy) po::panic("no descriptor left for a listening socket");
-    control.send(0, listen, std::move(copy));
+    control.send(0, listen_of(port.service), std::move(copy));
   }
 }
 

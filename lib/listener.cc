@@ -1,6 +1,5 @@
 #include "lib/listener.h"
 
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -8,15 +7,6 @@
 namespace po {
 
 static constexpr int kBatch = 16;
-
-messages::NetAddress prepare_client(const Fd& socket) {
-  sockaddr_storage from{};
-  socklen_t length = sizeof from;
-  int on = 1;
-  if (::ioctl(socket.get(), FIONBIO, &on) != 0) return {};  // lib/sandbox.cc: no row has F_SETFL
-  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&from), &length) != 0) return {};
-  return net_address(&from, length);
-}
 
 Listener::Listener(const Loop& loop, Fd socket, OnAccept on_accept)
     : loop_(loop), socket_(std::move(socket)), on_accept_(std::move(on_accept)) {

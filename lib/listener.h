@@ -11,10 +11,6 @@
 
 namespace po {
 
-/// Makes a connection that somebody else accepted ready for the event loop; family 0 if it is not a client of
-/// the network that is still there.
-[[nodiscard]] messages::NetAddress prepare_client(const Fd& socket);
-
 class Listener {
  public:
   using OnAccept = std::function<void(Fd socket, const messages::NetAddress& client)>;

@@ -193,17 +193,14 @@ struct PassCommand {
   auto fields() { return std::tie(words); }
 };
 
-/// dispatcher > smtpd, pop3d: a client's connection that inetd accepted, to be served as if it came by a
-/// Listen with these fields. The connection rides along. Answer: Took, unless the process is stopping: then
+/// dispatcher > smtpd, pop3d: a client's connection that inetd accepted, to be served as if it came by this
+/// Listen. The connection rides along. Answer: Took, unless the process is stopping: then
 /// it closes its copy and is silent, and when it has gone the dispatcher gives the client to another. 1 KiB.
 struct HandedClient {
   static constexpr std::uint16_t kType = 12;
   static constexpr std::uint32_t kMax = 1024;
-  Protocol protocol = Protocol::kSmtp;
-  bool implicit_tls = false;
-  std::uint32_t max_sessions = 0;  ///< as in Listen
-  std::string service;             ///< name in the service table
-  auto fields() { return std::tie(protocol, implicit_tls, max_sessions, service); }
+  Listen listen;
+  auto fields() { return std::tie(listen); }
 };
 
 /// smtpd, pop3d > dispatcher: that client is mine; the dispatcher lets go of it. 16 octets.

@@ -18,7 +18,10 @@ Server::Server(po::Module& module, directory::Reader directory, po::ResolverOpti
       directory_(std::move(directory)),
       resolver_(module.loop(), std::move(resolver)),
       pipes_(module.loop(), module.log()),
-      ids_(module.welcome().incarnation) {
+      ids_(module.welcome().incarnation),
+      doors_(module.loop(), [this](po::Door& door, po::Fd client, const NetAddress& address) {
+        accept(door, std::move(client), address);
+      }) {
   clock_.every(module_.loop(), kTimeCheck, [this] {
     auto now = Connection::Clock::now();
     for (auto& [number, guest] : guests_) guest.connection->check_time(now);
@@ -30,11 +33,7 @@ Server::Server(po::Module& module, directory::Reader directory, po::ResolverOpti
 
 void Server::on_listen(const Listen& listen, po::Fd socket) {
   if (stopping_ || listen.protocol != Protocol::kPop3) return;
-  Door& door = *doors_.emplace_back(std::make_unique<Door>());
-  door.listen = listen;
-  door.listener = std::make_unique<po::Listener>(
-      module_.loop(), std::move(socket),
-      [this, &door](po::Fd client, const NetAddress& address) { accept(door, std::move(client), address); });
+  doors_.open(listen, std::move(socket));
 }
 
 void Server::on_peer(const Peer& peer, po::Fd pipe) {
@@ -53,31 +52,16 @@ void Server::on_certificates(const Certificates& certificates) {
 // A stopping process stays silent: the dispatcher still has the client and gives it to the next one.
 bool Server::on_control(po::Frame& frame) {
   HandedClient handed;
-  if (!frame.decode(handed) || !frame.fd || handed.protocol != Protocol::kPop3) return false;
+  if (!frame.decode(handed) || !frame.fd || handed.listen.protocol != Protocol::kPop3) return false;
   if (stopping_) return true;
   module_.control().send(frame.serial, Took{});
-  NetAddress address = po::prepare_client(frame.fd);
-  if (address.family != 0) accept(inetd_door(handed), std::move(frame.fd), address);
+  doors_.take(handed.listen, std::move(frame.fd));
   return true;
-}
-
-Server::Door& Server::inetd_door(const HandedClient& handed) {
-  Listen listen{handed.protocol, handed.implicit_tls, handed.max_sessions, handed.service};
-  for (auto& door : doors_) {
-    if (door->listener || door->listen.service != handed.service) continue;
-    door->listen = std::move(listen);  // reload may have changed it
-    return *door;
-  }
-  Door& door = *doors_.emplace_back(std::make_unique<Door>());
-  door.listen = std::move(listen);
-  return door;
 }
 
 void Server::on_stop(std::uint32_t) {
   stopping_ = true;
-  for (auto& door : doors_) {
-    if (door->listener) door->listener->stop();
-  }
+  doors_.stop();
   for (auto& [number, guest] : guests_) guest.connection->stop();
   if (guests_.empty()) module_.finished();
 }
@@ -95,7 +79,7 @@ po::Counters Server::counters() {
 
 // ---- clients
 
-void Server::accept(Door& door, po::Fd socket, const NetAddress& address) {
+void Server::accept(po::Door& door, po::Fd socket, const NetAddress& address) {
   refresh_settings();
   std::string key = po::limit_key(address);
   if (door.listen.max_sessions != 0 && door.sessions >= door.listen.max_sessions) {
@@ -111,7 +95,7 @@ void Server::accept(Door& door, po::Fd socket, const NetAddress& address) {
 
 // One attempt to say it, without a buffer for somebody who is one too many. Under implicit TLS nothing can be
 // said.
-void Server::refuse(const Door& door, po::Fd socket, const NetAddress& address, const char* why) {
+void Server::refuse(const po::Door& door, po::Fd socket, const NetAddress& address, const char* why) {
   ++totals_.failures;
   module_.log()
       .event("refused")
@@ -123,7 +107,7 @@ void Server::refuse(const Door& door, po::Fd socket, const NetAddress& address, 
   [[maybe_unused]] ssize_t written = ::write(socket.get(), reply.data(), reply.size());
 }
 
-void Server::let_in(Door& door, po::Fd socket, const NetAddress& address, std::string limit_key) {
+void Server::let_in(po::Door& door, po::Fd socket, const NetAddress& address, std::string limit_key) {
   std::uint64_t number = ++last_number_;
   ++door.sessions;
   ++per_address_[limit_key];
@@ -154,7 +138,7 @@ void Server::refresh_settings() {
   if (auto settings = directory_.settings()) settings_ = std::move(*settings);
 }
 
-Conditions Server::conditions(const Door& door, const NetAddress& address) const {
+Conditions Server::conditions(const po::Door& door, const NetAddress& address) const {
   Conditions c;
   c.hostname = module_.welcome().hostname;
   c.implicit_tls = door.listen.implicit_tls;

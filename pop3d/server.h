@@ -11,8 +11,8 @@
 
 #include "lib/directory/reader.h"
 #include "lib/dns.h"
+#include "lib/doors.h"
 #include "lib/id.h"
-#include "lib/listener.h"
 #include "lib/module.h"
 #include "pop3d/connection.h"
 #include "pop3d/pipes.h"
@@ -31,25 +31,19 @@ class Server final : public po::ModuleHandler {
   po::Counters counters() override;
 
  private:
-  struct Door {
-    po::messages::Listen listen;
-    std::uint32_t sessions = 0;
-    std::unique_ptr<po::Listener> listener;  ///< null: its clients come from inetd, through the dispatcher
-  };
   struct Guest {
-    Door* door = nullptr;
+    po::Door* door = nullptr;
     std::string limit_key;
     std::unique_ptr<Connection> connection;
   };
 
-  Door& inetd_door(const po::messages::HandedClient& handed);
-  void accept(Door& door, po::Fd socket, const po::messages::NetAddress& address);
-  void refuse(const Door& door, po::Fd socket, const po::messages::NetAddress& address, const char* why);
-  void let_in(Door& door, po::Fd socket, const po::messages::NetAddress& address, std::string limit_key);
+  void accept(po::Door& door, po::Fd socket, const po::messages::NetAddress& address);
+  void refuse(const po::Door& door, po::Fd socket, const po::messages::NetAddress& address, const char* why);
+  void let_in(po::Door& door, po::Fd socket, const po::messages::NetAddress& address, std::string limit_key);
   void gone(std::uint64_t number);
   void start_anew();
   void refresh_settings();
-  [[nodiscard]] Conditions conditions(const Door& door, const po::messages::NetAddress& address) const;
+  [[nodiscard]] Conditions conditions(const po::Door& door, const po::messages::NetAddress& address) const;
 
   po::Module& module_;
   directory::Reader directory_;
@@ -59,7 +53,7 @@ class Server final : public po::ModuleHandler {
   Totals totals_;
   po::IdMaker ids_;
   std::shared_ptr<const po::TlsContext> tls_;
-  std::vector<std::unique_ptr<Door>> doors_;
+  po::Doors doors_;
   std::unordered_map<std::string, std::uint32_t> per_address_;
   std::unordered_map<std::uint64_t, Guest> guests_;
   std::uint64_t last_number_ = 0;

@@ -31,7 +31,10 @@ Server::Server(po::Module& module, directory::Reader reader, std::string hosts)
       ids_(module.welcome().incarnation),
       queue_(module.loop(), module.log()),
       accounts_(module.loop(), module.log()),
-      resolver_(make_resolver(module, std::move(hosts))) {
+      resolver_(make_resolver(module, std::move(hosts))),
+      doors_(module.loop(), [this](po::Door& door, po::Fd client, const NetAddress& address) {
+        on_accept(door, std::move(client), address);
+      }) {
   refresh_settings();
   tick_.every(module.loop(), std::chrono::seconds(1), [this] { tick(); });
 }
@@ -41,13 +44,7 @@ Server::~Server() = default;
 // ---- what the dispatcher says
 
 void Server::on_listen(const Listen& listen, po::Fd socket) {
-  auto door = std::make_unique<Door>();
-  door->listen = listen;
-  Door& d = *door;
-  d.listener = std::make_unique<po::Listener>(
-      module_.loop(), std::move(socket),
-      [this, &d](po::Fd client, const NetAddress& address) { on_accept(d, std::move(client), address); });
-  doors_.push_back(std::move(door));
+  doors_.open(listen, std::move(socket));
 }
 
 void Server::on_peer(const Peer& peer, po::Fd pipe) {
@@ -68,31 +65,17 @@ void Server::on_certificates(const Certificates& certificates) {
 bool Server::on_control(po::Frame& frame) {
   HandedClient handed;
   if (!frame.decode(handed) || !frame.fd) return false;
-  if (handed.protocol != Protocol::kSmtp && handed.protocol != Protocol::kSubmission) return false;
+  if (handed.listen.protocol != Protocol::kSmtp && handed.listen.protocol != Protocol::kSubmission)
+    return false;
   if (stopping_) return true;
   module_.control().send(frame.serial, Took{});
-  NetAddress address = po::prepare_client(frame.fd);
-  if (address.family != 0) on_accept(inetd_door(handed), std::move(frame.fd), address);
+  doors_.take(handed.listen, std::move(frame.fd));
   return true;
-}
-
-Server::Door& Server::inetd_door(const HandedClient& handed) {
-  Listen listen{handed.protocol, handed.implicit_tls, handed.max_sessions, handed.service};
-  for (auto& door : doors_) {
-    if (door->listener || door->listen.service != handed.service) continue;
-    door->listen = std::move(listen);  // reload may have changed it
-    return *door;
-  }
-  Door& door = *doors_.emplace_back(std::make_unique<Door>());
-  door.listen = std::move(listen);
-  return door;
 }
 
 void Server::on_stop(std::uint32_t) {
   stopping_ = true;
-  for (auto& door : doors_) {
-    if (door->listener) door->listener->stop();
-  }
+  doors_.stop();
   for (auto& [connection, guest] : guests_) connection->stop();
   if (guests_.empty()) module_.finished();
 }
@@ -135,8 +118,8 @@ void Server::start_anew() {
 
 // ---- clients
 
-const Reply* Server::refusal(const Door& door, const std::string& key) const {
-  if (door.listen.max_sessions != 0 && door.open >= door.listen.max_sessions) return &replies::kTooBusy;
+const Reply* Server::refusal(const po::Door& door, const std::string& key) const {
+  if (door.listen.max_sessions != 0 && door.sessions >= door.listen.max_sessions) return &replies::kTooBusy;
   if (key.empty() || settings_->smtp_per_address == 0) return nullptr;
   auto found = per_address_.find(key);
   bool many = found != per_address_.end() && found->second >= settings_->smtp_per_address;
@@ -148,7 +131,7 @@ static bool is_own_host(const NetAddress& a) {
   return po::is_loopback(a) && a.octets[a.family == 4 ? 3 : 15] == 1;
 }
 
-void Server::on_accept(Door& door, po::Fd socket, const NetAddress& address) {
+void Server::on_accept(po::Door& door, po::Fd socket, const NetAddress& address) {
   Client client;
   client.protocol = door.listen.protocol;
   client.implicit_tls = door.listen.implicit_tls;
@@ -174,7 +157,7 @@ void Server::on_accept(Door& door, po::Fd socket, const NetAddress& address) {
   Connection& connection = *guest.connection;
   if (why == nullptr) {
     guest.door = &door;
-    ++door.open;
+    ++door.sessions;
     if (!guest.key.empty()) ++per_address_[guest.key];
   } else {
     ++refusing_;
@@ -196,7 +179,7 @@ void Server::on_gone(Connection& connection) {
   if (guest.door == nullptr) {
     --refusing_;
   } else {
-    --guest.door->open;
+    --guest.door->sessions;
     auto count = per_address_.find(guest.key);
     if (count != per_address_.end() && --count->second == 0) per_address_.erase(count);
   }

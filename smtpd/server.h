@@ -10,8 +10,8 @@
 
 #include "lib/directory/reader.h"
 #include "lib/dns.h"
+#include "lib/doors.h"
 #include "lib/id.h"
-#include "lib/listener.h"
 #include "lib/module.h"
 #include "lib/tls.h"
 #include "smtpd/accounts_client.h"
@@ -36,22 +36,16 @@ class Server final : public po::ModuleHandler, public World, public Host {
   po::Counters counters() override;
 
  private:
-  struct Door {
-    po::messages::Listen listen;
-    std::unique_ptr<po::Listener> listener;  ///< null: its clients come from inetd, through the dispatcher
-    std::uint32_t open = 0;
-  };
   struct Guest {
     std::unique_ptr<Connection> connection;
-    Door* door = nullptr;  ///< null: refused, counts nowhere
-    std::string key;       ///< what the address limit counts by; empty: does not count
+    po::Door* door = nullptr;  ///< null: refused, counts nowhere
+    std::string key;           ///< what the address limit counts by; empty: does not count
   };
   /// Clients that are being told that there is no room; more are not even told.
   static constexpr std::size_t kMaxRefusing = 100;
 
-  Door& inetd_door(const po::messages::HandedClient& handed);
-  void on_accept(Door& door, po::Fd socket, const po::messages::NetAddress& address);
-  [[nodiscard]] const Reply* refusal(const Door& door, const std::string& key) const;
+  void on_accept(po::Door& door, po::Fd socket, const po::messages::NetAddress& address);
+  [[nodiscard]] const Reply* refusal(const po::Door& door, const std::string& key) const;
   void refresh_settings();
   void tick();
   void start_anew();
@@ -89,7 +83,7 @@ class Server final : public po::ModuleHandler, public World, public Host {
   AccountsClient accounts_;
   std::unique_ptr<po::Resolver> resolver_;
   std::shared_ptr<const po::TlsContext> tls_;
-  std::vector<std::unique_ptr<Door>> doors_;
+  po::Doors doors_;
   std::unordered_map<std::string, std::uint32_t> per_address_;
   std::size_t refusing_ = 0;
   std::uint64_t served_ = 0, failures_ = 0;

@@ -42,7 +42,7 @@ struct Post {
             loop, config, own, log,
             [this](const std::string& program, std::uint32_t serial, const HandedClient& handed, Fd client) {
               REQUIRE(client);
-              if (ready != 0) given.push_back({program, serial, handed.service, ready});
+              if (ready != 0) given.push_back({program, serial, handed.listen.service, ready});
               return ready;
             },
             limits) {
