@@ -6,6 +6,9 @@
 namespace power {
 
 static constexpr int kManyFiles = 1'000'000;
+// Never synced, and promises nothing: what is in it does not count, and a thousand pages that may be lost
+// would leave no states for those that matter. Its name is recorded like any other.
+static constexpr std::string_view kSpare = "store/spare";
 
 Recorder::Recorder(std::string directory, const Names& names)
     : directory_(std::move(directory)), last_file_(kManyFiles) {
@@ -45,7 +48,7 @@ Verdict Recorder::before(const Call& call) {
 void Recorder::opened(const Call& call, int fd) {
   auto path = path_of(call.fd, call.name);
   open_.erase(fd);  // of a directory that libc closed by itself
-  if (!path) return;
+  if (!path || *path == kSpare) return;
   Open open{.path = *path, .synced_writes = (call.flags & O_DSYNC) != 0};
   auto file = files_.find(*path);
   if (file == files_.end()) {
