@@ -1,10 +1,11 @@
 #include "lib/directory/lmdb.h"
 
 #include <fmt/core.h>
-#include <sys/statvfs.h>
 
 #include <cerrno>
 #include <utility>
+
+#include "lib/disk_space.h"
 
 namespace directory::lmdb {
 namespace {
@@ -16,20 +17,11 @@ std::string_view view(const MDB_val& v) {
   return {static_cast<const char*>(v.mv_data), v.mv_size};
 }
 
-// LMDB calls a write that a full disk cut short an I/O error. It is none: the meta page was not written, and
-// nothing is in doubt. After it not even this much is left.
-constexpr std::uint64_t kFull = 64 * 1024;
-
-/// All there is where the disk cannot be asked.
-std::uint64_t free_octets(const Env& env) {
+/// -1 if it has none.
+int descriptor_of(const Env& env) {
   int fd = -1;
-  struct statvfs disk {};
-  if (mdb_env_get_fd(env.get(), &fd) != 0 || ::fstatvfs(fd, &disk) != 0) return UINT64_MAX;
-  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
-}
-
-int cut_short_is_no_space(const Env& env, int rc) {
-  return rc == EIO && free_octets(env) < kFull ? ENOSPC : rc;
+  (void)mdb_env_get_fd(env.get(), &fd);
+  return fd;
 }
 
 }  // namespace
@@ -90,7 +82,7 @@ po::Result<void> Txn::put(MDB_dbi table, std::string_view key, std::string_view 
   MDB_val k = val(key), v = val(value);
   // A large transaction writes pages before its end.
   if (int rc = mdb_put(txn_, table, &k, &v, 0)) {
-    return failure("cannot write " + env_->path(), cut_short_is_no_space(*env_, rc));
+    return failure("cannot write " + env_->path(), po::no_space_if_cut_short(rc, descriptor_of(*env_)));
   }
   return {};
 }
@@ -105,12 +97,15 @@ po::Result<bool> Txn::remove(MDB_dbi table, std::string_view key) {
 
 po::Result<void> Txn::commit() {
   int rc = mdb_txn_commit(std::exchange(txn_, nullptr));  // frees it, whatever the outcome
-  if (rc != 0) return failure("cannot write " + env_->path(), cut_short_is_no_space(*env_, rc));
+  if (rc != 0)
+    return failure("cannot write " + env_->path(), po::no_space_if_cut_short(rc, descriptor_of(*env_)));
   return {};
 }
 
 po::Result<void> Txn::check_room(std::uint64_t octets) const {
-  if (free_octets(*env_) < octets) return failure("cannot write " + env_->path(), ENOSPC);
+  // Where the disk cannot be asked, the write itself will tell.
+  if (po::free_octets(descriptor_of(*env_)).value_or(octets) < octets)
+    return failure("cannot write " + env_->path(), ENOSPC);
   return {};
 }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <numeric>
 
 #include "lib/checksum.h"
+#include "lib/disk_space.h"
 #include "lib/store/layout.h"
 #include "lib/store/transaction.h"
 
@@ -24,8 +24,7 @@ using po::MessageId;
 namespace {
 
 constexpr unsigned kMaxTables = 8;
-constexpr std::uint64_t kFull = 64 * 1024;  // a write that was cut short leaves less
-constexpr unsigned kMaxReaders = 16;        // the loop, and reader threads; not one per session
+constexpr unsigned kMaxReaders = 16;  // the loop, and reader threads; not one per session
 
 constexpr const char *kTables = "data.mdb", *kNewTables = "new.mdb", *kNewTablesLock = "new.mdb-lock";
 
@@ -252,12 +251,11 @@ int LmdbStore::write_all(std::span<const Change> changes, std::vector<Result<std
   return 0;
 }
 
-// A disk that is full while the pages are written leaves the old meta page in force; a write that it cut
-// short LMDB calls an I/O error. If it was the meta page itself that could not be written, LMDB refuses all
-// further transactions, and what is in force only a new start tells.
+// A disk that is full while the pages are written leaves the old meta page in force. If it was the meta page
+// itself that could not be written, LMDB refuses all further transactions, and what is in force only a new
+// start tells.
 Failure LmdbStore::failure_after_commit(int rc) {
-  if (auto free = free_space(); rc == EIO && free && *free < kFull) rc = ENOSPC;
-  Failure failure = sort_out(rc, "cannot write to the store");
+  Failure failure = sort_out(po::no_space_if_cut_short(rc, root_.get()), "cannot write to the store");
   mdb::Txn probe;
   if (failure.status != Status::kUnknown && mdb::begin(env_.get(), 0, probe) == MDB_PANIC) {
     failure.status = Status::kUnknown;
@@ -445,11 +443,9 @@ Result<Totals> LmdbStore::totals() const {
 }
 
 Result<std::uint64_t> LmdbStore::free_space() const {
-  struct statvfs st {};
-  if (::fstatvfs(root_.get(), &st) != 0) {
-    return tl::unexpected(disk_failure("cannot see the free space", errno));
-  }
-  return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
+  auto free = po::free_octets(root_.get());
+  if (!free) return tl::unexpected(disk_failure("cannot see the free space", errno));
+  return *free;
 }
 
 // ---- bodies in files

@@ -2,10 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
+
+#include "lib/disk_space.h"
 
 namespace store {
 
@@ -27,9 +28,7 @@ bool SpareSpace::give_up() {
 }
 
 void SpareSpace::keep() {
-  struct statvfs disk {};
-  if (there_ || !file_ || ::fstatvfs(file_.get(), &disk) != 0) return;
-  if (static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize < kPlenty) return;
+  if (there_ || !file_ || po::free_octets(file_.get()).value_or(0) < kPlenty) return;
   there_ = fill();
   // A disk that lets itself neither be written nor emptied is not asked again.
   if (!there_ && ::ftruncate(file_.get(), 0) != 0) file_.reset();

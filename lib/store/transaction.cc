@@ -1,11 +1,10 @@
 #include "lib/store/transaction.h"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "lib/disk_space.h"
 #include "lib/error.h"
 
 namespace store {
@@ -123,17 +122,16 @@ int Transaction::begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t sp
 // an I/O error, after which nobody knows what stands on the disk.
 int Transaction::measure_room(MDB_env* env, std::uint64_t spare) {
   int fd = -1;
-  struct statvfs disk {};
   if (int error = mdb_env_get_fd(env, &fd); error != 0) return error;
-  if (::fstatvfs(fd, &disk) != 0) return errno;
+  auto free = po::free_octets(fd);
+  if (!free) return errno;
   MDB_envinfo info{};
   MDB_stat stat{};
   int rc = mdb_env_info(env, &info);
   if (rc == 0) rc = mdb_env_stat(env, &stat);
   if (rc != 0) return rc;
   std::uint64_t used = info.me_last_pgno + 1;
-  std::uint64_t free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
-  std::uint64_t on_disk = (free > spare ? free - spare : 0) / stat.ms_psize;
+  std::uint64_t on_disk = (*free > spare ? *free - spare : 0) / stat.ms_psize;
   std::uint64_t all = std::min<std::uint64_t>(info.me_mapsize / stat.ms_psize, used + on_disk);
   reserve_ = std::clamp<std::uint64_t>(all / 16, kLeastReserve, 4096);
   room_ = all > used ? all - used : 0;

@@ -37,7 +37,7 @@ class TableCursor {
 class Transaction {
  public:
   /// New messages leave `spare` octets of the disk free, besides the reserve.
-  int begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t spare = 0);
+  int begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t spare);
   /// `result` is set if 0 is returned.
   int apply(const Change& change, Result<std::uint64_t>& result);
   int commit();
