@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "lib/net_address.h"
+#include "lib/socket_options.h"
 #include "lib/text.h"
 
 namespace accounts {
@@ -66,11 +67,10 @@ std::uint8_t exit_code(po::Kind kind) {
 
 Peer peer_of(int socket) {
   Peer peer;
-  ucred cred{};
-  socklen_t size = sizeof cred;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0) return peer;
-  peer.uid = cred.uid;
-  peer.groups.push_back(cred.gid);
+  auto credentials = po::peer_credentials(socket);
+  if (!credentials) return peer;
+  peer.uid = credentials->uid;
+  peer.groups.push_back(credentials->gid);
   std::vector<gid_t> groups(256);
   socklen_t octets = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &octets) != 0 && errno == ERANGE) {

@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <utility>
 
 #include "dispatcher/services.h"
 #include "lib/inetd.h"
+#include "lib/socket_options.h"
 
 namespace dispatcher {
 
@@ -27,12 +27,10 @@ void HandOvers::open(Fd listener) {
 // ---- what comes on run/inetd
 
 void HandOvers::on_connection(Fd socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  bool known = getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
-  if (!known || peer.uid != own_) {  // root gets past the mode of the socket
+  auto peer = po::peer_credentials(socket.get());
+  if (!peer || peer->uid != own_) {  // root gets past the mode of the socket
     log_.event("inetd-refused")
-        .kv("uid", peer.uid)
+        .kv("uid", peer ? peer->uid : 0)
         .kv("why", "not the suite's user; name that one in inetd.conf");
     return;
   }

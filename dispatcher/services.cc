@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "lib/net_address.h"
+#include "lib/socket_options.h"
 
 namespace dispatcher {
 
@@ -76,13 +77,6 @@ static Endpoint endpoint_of(int fd) {
   return endpoint;
 }
 
-static bool is_listening(int fd) {
-  int yes = 0, type = 0;
-  socklen_t size = sizeof yes, type_size = sizeof type;
-  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &size) == 0 && yes != 0 &&
-         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM;
-}
-
 std::vector<InheritedSocket> take_inherited_sockets() {
   std::vector<InheritedSocket> out;
   const char* pid = std::getenv("LISTEN_PID");
@@ -93,7 +87,7 @@ std::vector<InheritedSocket> take_inherited_sockets() {
   int n = std::clamp(std::atoi(count), 0, 256);
   for (int fd = 3; fd < 3 + n; ++fd) {
     std::size_t end = std::min(rest.find(':'), rest.size());
-    InheritedSocket one{Fd(fd), std::string(rest.substr(0, end)), {}, is_listening(fd)};
+    InheritedSocket one{Fd(fd), std::string(rest.substr(0, end)), {}, po::is_listening_stream(fd)};
     rest.remove_prefix(std::min(end + 1, rest.size()));
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, O_NONBLOCK);

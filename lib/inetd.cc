@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "lib/channel.h"
+#include "lib/socket_options.h"
 
 namespace po::inetd {
 
@@ -28,17 +29,10 @@ std::optional<Arguments> parse(int argc, const char* const* argv) {
   return good ? std::optional(std::move(out)) : std::nullopt;
 }
 
-static std::optional<int> option(int fd, int name) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (::getsockopt(fd, SOL_SOCKET, name, &value, &size) != 0) return {};
-  return value;
-}
-
 bool is_tcp_connection(int fd) {
-  auto domain = option(fd, SO_DOMAIN);
-  return (domain == AF_INET || domain == AF_INET6) && option(fd, SO_TYPE) == SOCK_STREAM &&
-         option(fd, SO_ACCEPTCONN) == 0;
+  auto domain = socket_option(fd, SO_DOMAIN);
+  return (domain == AF_INET || domain == AF_INET6) && socket_option(fd, SO_TYPE) == SOCK_STREAM &&
+         socket_option(fd, SO_ACCEPTCONN) == 0;
 }
 
 static bool is_same_file(int a, int b) {

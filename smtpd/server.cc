@@ -1,11 +1,10 @@
 #include "smtpd/server.h"
 
-#include <sys/socket.h>
-
 #include <chrono>
 #include <utility>
 
 #include "lib/net_address.h"
+#include "lib/socket_options.h"
 #include "lib/text.h"
 
 namespace smtpd {
@@ -139,10 +138,9 @@ void Server::on_accept(po::Door& door, po::Fd socket, const NetAddress& address)
   client.host = hostname_;
   Guest guest;
   if (client.protocol == Protocol::kLocalSubmission) {
-    ucred peer{};
-    socklen_t length = sizeof peer;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return;
-    client.uid = peer.uid;
+    auto peer = po::peer_credentials(socket.get());
+    if (!peer) return;
+    client.uid = peer->uid;
   } else {
     guest.key = po::limit_key(address);
     client.name_coming = settings_->look_up_clients && !is_own_host(address);
