@@ -221,6 +221,9 @@ static int supervise(Instance& instance, LogFiles& files, RunState& state, Repor
   supervisor.emplace(loop, instance, files, log, *state.incarnations, std::move(hooks));
   supervisor->set_on_stop_asked([&] { stop("asked by an administrator"); });
 
+  // What is in force again once the events below are gone: a signal that comes when all has stopped must not
+  // turn a clean end into a death by signal. Children begin with the defaults (spawn.cc).
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) signal(s, SIG_IGN);
   po::Event on_child, on_term, on_int, on_hup;
   on_child.on_signal(loop, SIGCHLD, [&] { supervisor->reap(); });
   on_term.on_signal(loop, SIGTERM, [&] { stop("SIGTERM"); });
