@@ -80,8 +80,7 @@ constexpr int kSanitizerCalls[] = {
     SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(newfstatat), SCMP_SYS(prctl), SCMP_SYS(personality),
     SCMP_SYS(ioctl), SCMP_SYS(access), SCMP_SYS(prlimit64), SCMP_SYS(open), SCMP_SYS(stat), SCMP_SYS(dup),
     SCMP_SYS(fcntl), SCMP_SYS(getdents64), SCMP_SYS(sigaltstack), SCMP_SYS(pipe), SCMP_SYS(pipe2),
-    SCMP_SYS(sched_getaffinity), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getuid),
-    SCMP_SYS(geteuid), SCMP_SYS(getppid)};
+    SCMP_SYS(getrusage), SCMP_SYS(uname), SCMP_SYS(getppid)};
 // clang-format on
 #endif
 
