@@ -149,46 +149,41 @@ $(B)/tests/fuzz_$(1): $(call obj,tests/fuzz/$(1)_fuzz.cc $(foreach d,$(fuzz_$(1)
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz,$(f))))
 
-# what becomes of the store in long use, and a full one: tests/bench/store_churn.cc, store_fill.cc
-$(B)/tests/store_churn $(B)/tests/store_fill: $(B)/tests/%: $(B)/obj/tests/bench/%.o $(call archives,store core)
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,store core)
-
-# one question to a real DNS server, for tests/system/dns_probe
-$(B)/tests/dns_probe: $(call obj,tests/system/dns_probe.cc) $(call archives,net mail core)
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,net mail core)
-
-# a server that was taken over, for tests/system/test_rogue.py
-$(B)/tests/rogue: $(call obj,tests/walls/rogue.cc) $(call archives,core)
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,core)
-
-# queue on a store that fails at random, for tests/system/test_faulty_store.py
-$(B)/tests/queue_faulty_store: $(call obj,tests/system/open_faulty_store.cc $(filter-out queue/open_store.cc,$(wildcard queue/*.cc))) $(call archives,$(queue_LIBS))
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,$(queue_LIBS))
-
-# ---- loss of power: the store with the system calls under it watched ----------------------------------
-$(B)/tests/power: $(call obj,$(filter-out tests/power/ordered_faults.cc,$(wildcard tests/power/*.cc))) $(call archives,store core)
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,store core)
-
-# queue on a disk that fails as ordered, for tests/system/test_faulty_disk.py
-$(B)/tests/queue_faulty: $(call obj,$(wildcard queue/*.cc) tests/power/calls.cc tests/power/ordered_faults.cc) $(call archives,$(queue_LIBS))
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,$(queue_LIBS))
-power-tests: $(B)/tests/power $(B)/tests/queue_faulty
-
-unit-tests: $(UNIT:%=$(B)/tests/unit_%) $(B)/tests/dns_probe $(B)/tests/store_churn $(B)/tests/rogue \
-  $(B)/tests/queue_faulty_store
-
+# ---- programs that tests and benchmarks start: sources, libraries in link order -----------------------------------------
+TEST_PROGRAMS := dns_probe store_churn store_fill rogue wall_table queue_faulty_store queue_faulty power
+# one question to a real DNS server (tests/system/dns_probe)
+dns_probe_SRC  := tests/system/dns_probe.cc
+dns_probe_LIBS := net mail core
+# what becomes of the store in long use, and a full one
+store_churn_SRC  := tests/bench/store_churn.cc
+store_churn_LIBS := store core
+store_fill_SRC   := tests/bench/store_fill.cc
+store_fill_LIBS  := store core
+# a server that was taken over (tests/system/test_rogue.py)
+rogue_SRC  := tests/walls/rogue.cc
+rogue_LIBS := core
 # the table of what each row of lib/sandbox.cc is refused, call by call
-$(B)/tests/wall_table: $(call obj,tests/walls/wall_table.cc $(filter-out %_test.cc,$(wildcard tests/unit/walls/*.cc))) $(call archives,core)
-	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(call ld_flags,core)
+wall_table_SRC  := tests/walls/wall_table.cc $(filter-out %_test.cc,$(wildcard tests/unit/walls/*.cc))
+wall_table_LIBS := core
+# queue on a store that fails at random, and on a disk that fails as ordered (tests/system/test_faulty_*.py)
+queue_faulty_store_SRC  := tests/system/open_faulty_store.cc $(filter-out queue/open_store.cc,$(wildcard queue/*.cc))
+queue_faulty_store_LIBS := $(queue_LIBS)
+queue_faulty_SRC        := $(wildcard queue/*.cc) tests/power/calls.cc tests/power/ordered_faults.cc
+queue_faulty_LIBS       := $(queue_LIBS)
+# loss of power: the store with the system calls under it watched
+power_SRC  := $(filter-out tests/power/ordered_faults.cc,$(wildcard tests/power/*.cc))
+power_LIBS := store core
 
-unit-tests: $(B)/tests/wall_table
+define test_program
+$(B)/tests/$(1): $(call obj,$($(1)_SRC)) $(call archives,$($(1)_LIBS))
+	@mkdir -p $$(@D)
+	$(CXX) $(LDFLAGS) -o $$@ $$^ $(call ld_flags,$($(1)_LIBS))
+endef
+$(foreach p,$(TEST_PROGRAMS),$(eval $(call test_program,$(p))))
+
+power-tests: $(B)/tests/power $(B)/tests/queue_faulty
+unit-tests: $(UNIT:%=$(B)/tests/unit_%) \
+  $(addprefix $(B)/tests/,dns_probe store_churn rogue queue_faulty_store wall_table)
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
 
 check: unit-tests fuzz-targets
