@@ -1,6 +1,7 @@
 #include "tests/power/disk.h"
 
 #include <algorithm>
+#include <set>
 
 namespace power {
 
@@ -79,6 +80,20 @@ void Disk::make_last(Which which) {
   pending_ = std::move(left);
 }
 
+/// What was written to a file without a name is nobody's: it is not pending.
+void Disk::forget_nameless() {
+  std::set<int> named;
+  for (const auto& [path, node] : names_) named.insert(node.file);
+  for (const Pending& one : pending_) {
+    if (const auto* l = std::get_if<Linked>(&one.what)) named.insert(l->file);
+  }
+  std::erase_if(pending_, [&named](const Pending& one) {
+    if (const auto* w = std::get_if<Written>(&one.what)) return !named.contains(w->file);
+    if (const auto* r = std::get_if<Resized>(&one.what)) return !named.contains(r->file);
+    return false;
+  });
+}
+
 static std::vector<Written> by_pages(const Written& w) {
   std::vector<Written> pages;
   for (std::size_t at = 0; at < w.octets.size();) {
@@ -116,6 +131,7 @@ void Disk::take(std::size_t number, const Event& event, const Ignored& ignored) 
                  [&](const DirectorySynced& s) {
                    if (ignored.names) return;
                    make_last([&s](const Pending& p) { return directory_of(p) == s.path; });
+                   forget_nameless();
                  },
                  [&](const WriteLasts& lasts) {
                    if (ignored.commit_page) return;

@@ -94,6 +94,7 @@ class Disk {
   template <class Which>
   void make_last(Which which);
   void make_last(const Pending& one);
+  void forget_nameless();
 
   Names names_;
   std::map<int, std::string> octets_;

@@ -335,8 +335,8 @@ Outcome check_itself(const Record& record, Run& run) {
                     {"the commit's page", {.commit_page = true}},
                     {"the bodies' files", {.bodies = true}},
                     {"directories", {.names = true}}};
-  std::vector<Window> points = pick(record.windows, std::min<std::size_t>(60, record.windows.size()));
-  points.erase(points.begin());  // before the first commit nothing was promised
+  // All but the first, before which nothing was promised: few of them keep a body in a file.
+  std::vector<Window> points(record.windows.begin() + 1, record.windows.end());
   Outcome outcome;
   for (const auto& lie : lies) {
     if (!run.run(points, lie.ignored, 1)) return {0, 1};
@@ -381,7 +381,7 @@ Options parse(int argc, char** argv) {
     else
       std::exit(64);
   }
-  if (options.self_test) options.states = std::min<std::size_t>(options.states, 300);
+  if (options.self_test) options.states = std::min<std::size_t>(options.states, 60);
   if (options.points < 1 || options.points > kCommits || options.states < 1 || options.processes < 1)
     std::exit(64);
   return options;

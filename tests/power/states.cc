@@ -69,16 +69,19 @@ Choice Choices::subset(std::size_t number) const {
   return choice;
 }
 
-// First each alone missing and each alone there, then by the seed: few, half, most of them.
+// Each alone missing and each alone there, all of them first if there are states enough, else some; the
+// others by the seed: few, half, most of what is pending.
 Choice Choices::random(std::size_t number) const {
   static constexpr unsigned kDense[] = {16, 128, 240, 250};
   std::size_t n = pending_.size();
   Dice dice(seed_ ^ number * 0x9e3779b97f4a7c15ULL);
   Choice choice;
   choice.spoil_lock = dice.chance(64);
-  if (number < 2 * n) {
-    choice.parts.assign(n, number < n ? 0xff : 0);
-    choice.parts[number % n] = number < n ? 0 : 0xff;
+  bool all_alone = count_ >= 4 * n;
+  if (all_alone ? number < 2 * n : number % 2 == 0) {
+    std::size_t alone = all_alone ? number : dice.below(2 * n);
+    choice.parts.assign(n, alone < n ? 0xff : 0);
+    choice.parts[alone % n] = alone < n ? 0 : 0xff;
     return choice;
   }
   unsigned dense = kDense[dice.below(4)], tear = dice.chance(128) ? 40 : 0;
