@@ -63,6 +63,7 @@ bool HandOvers::on_frame(std::uint32_t number, Frame& frame) {
   guest.served_by = service->program;
   guest.handed.listen = listen_of(*service);
   guest.client = std::move(frame.fd);
+  po::send_at_once(guest.client.get());
   place(number, guest);
   return true;
 }

@@ -215,6 +215,7 @@ Result<Ports> bind_network_ports(const Config& config, std::vector<InheritedSock
         socket.listening ? "no service in " + config.file + " has this name or address"
                          : "it is not a stream socket that listens"));
   }
+  for (const Port& port : out.ports) po::send_at_once(port.socket.get());  // nothing to a Unix socket
   return out;
 }
 

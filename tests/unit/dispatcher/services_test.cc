@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -83,6 +84,24 @@ TEST_CASE("binding: done, taken, and off") {
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().text.find("service a, f:1") != std::string::npos);
   CHECK(second.error().text.find("another program has it") != std::string::npos);
+}
+
+TEST_CASE("what is written to a client leaves at once") {
+  std::uint16_t port = free_port();
+  auto bound =
+      bind_network_ports(config_of("service a smtp 127.0.0.1:" + std::to_string(port) + " smtpd\n"), {}, 0);
+  REQUIRE(bound.has_value());
+  po::Fd client(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  in.sin_port = htons(port);
+  REQUIRE(connect(client.get(), reinterpret_cast<sockaddr*>(&in), sizeof in) == 0);
+  po::Fd accepted(accept(bound->ports[0].socket.get(), nullptr, nullptr));
+  int yes = 0;
+  socklen_t size = sizeof yes;
+  REQUIRE(getsockopt(accepted.get(), IPPROTO_TCP, TCP_NODELAY, &yes, &size) == 0);
+  CHECK(yes != 0);
 }
 
 TEST_CASE("a socket that was handed over is taken by address or by name") {
