@@ -1,5 +1,7 @@
 #include "dispatcher/hand_overs.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -23,7 +25,14 @@ struct Given {
   std::uint32_t serial;
   std::string service;
   std::uint32_t process;
+  bool sends_at_once;
 };
+
+bool sends_at_once(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0 && value != 0;
+}
 
 /// run/inetd with programs that come to it, and processes of which `ready` is the one that serves, 0 for
 /// none.
@@ -42,7 +51,8 @@ struct Post {
             loop, config, own, log,
             [this](const std::string& program, std::uint32_t serial, const HandedClient& handed, Fd client) {
               REQUIRE(client);
-              if (ready != 0) given.push_back({program, serial, handed.listen.service, ready});
+              if (ready != 0)
+                given.push_back({program, serial, handed.listen.service, ready, sends_at_once(client.get())});
               return ready;
             },
             limits) {
@@ -101,6 +111,7 @@ TEST_CASE("a client is given to a process, and the program hears when that has t
   REQUIRE(post.given.size() == 1);
   CHECK(post.given[0].program == "smtpd");
   CHECK(post.given[0].service == "smtp");
+  CHECK(post.given[0].sends_at_once);
   std::uint32_t serial = post.given[0].serial;
   CHECK_FALSE(post.hand_overs.took(1, serial + 1));  // never given
   CHECK_FALSE(post.hand_overs.took(2, serial));      // to another

@@ -104,6 +104,21 @@ TEST_CASE("what is written to a client leaves at once") {
   CHECK(yes != 0);
 }
 
+TEST_CASE("what is written to a client leaves at once, on a socket that was handed over too") {
+  auto config = config_of("service a smtp 127.0.0.1:" + std::to_string(free_port()) + " smtpd\n");
+  auto bound = bind_network_ports(config, {}, 0);
+  REQUIRE(bound.has_value());
+  int value = 0;
+  socklen_t size = sizeof value;
+  REQUIRE(setsockopt(bound->ports[0].socket.get(), IPPROTO_TCP, TCP_NODELAY, &value, size) == 0);
+  std::vector<InheritedSocket> inherited;
+  inherited.push_back({std::move(bound->ports[0].socket), "a", bound->ports[0].endpoint(), true});
+  auto adopted = bind_network_ports(config, std::move(inherited), 0);
+  REQUIRE(adopted.has_value());
+  REQUIRE(getsockopt(adopted->ports[0].socket.get(), IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0);
+  CHECK(value != 0);
+}
+
 TEST_CASE("a socket that was handed over is taken by address or by name") {
   std::string port = std::to_string(free_port());
   auto config = config_of("service a smtp 127.0.0.1:" + port + " smtpd\n");
