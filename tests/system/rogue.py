@@ -1,5 +1,6 @@
 """Servers that were taken over (tests/walls/rogue.cc), and the frames of lib/messages.h as octets. What is packed here
 by hand is what a stranger would pack: the suite's own encoder refuses to make most of it."""
+import contextlib
 import itertools
 import shutil
 import socket
@@ -148,6 +149,7 @@ class Rogue:
         self.socket, self.name = connection, name
         self.buffers = {}
         self.kept = 0
+        self.dropped = False
         self.learn()
 
     def order(self, what, target=0, a=0, b=0, octets=b""):
@@ -187,6 +189,7 @@ class Rogue:
             closed, self.kept, octets = self.read_some(target, 1000)
             if closed:
                 self.buffers[target] = b""
+                self.dropped = True
                 raise Dropped(f"{self.name}: the pipe was closed")
             assert octets or time.monotonic() < deadline, f"{self.name}: no answer within {limit} s"
             buffer += octets
@@ -212,6 +215,7 @@ class Rogue:
         while time.monotonic() < deadline:
             if self.read_some(target, 1000)[0]:
                 self.buffers[target] = b""
+                self.dropped = True
                 return True
         return False
 
@@ -252,14 +256,15 @@ class Rogue:
     def end(self):
         """It exits, to be started anew with new pipes."""
         body = struct.pack("<cBHI", b"x", 0, 0, 0)
-        try:
+        with contextlib.suppress(OSError):
             self.socket.sendall(struct.pack("<I", len(body)) + body)
             self.is_gone()
-        except OSError:
-            pass
-        self.close()
+        self.socket.close()
 
     def close(self):
+        """It serves the next master, who must not get one that lost a pipe: such a one ends."""
+        if self.dropped:
+            self.end()
         self.socket.close()
 
 
