@@ -63,13 +63,15 @@ class Packet {
   explicit Packet(std::string_view bytes) : bytes_(bytes), at_(DNS_HSIZE) {}
 
   [[nodiscard]] std::optional<WireName> name() { return name_at(at_); }
-  /// A name in the data of a record; compression may point anywhere before.
+  /// A name in the data of a record; compression may point anywhere before. The octet more is for udns, which
+  /// bounds the labels alone and puts the root's behind them: a name of 256 octets, one too many (RFC 1035
+  /// 2.3.4), it writes past a buffer of 255.
   [[nodiscard]] std::optional<WireName> name_at(std::size_t& at) const {
-    dnsc_t dn[DNS_MAXDN];
+    dnsc_t dn[DNS_MAXDN + 1];
     const dnscc_t* begin = octets(bytes_);
     const dnscc_t* cursor = begin + at;
     int n = at < bytes_.size() ? dns_getdn(begin, &cursor, begin + bytes_.size(), dn, sizeof dn) : -1;
-    if (n <= 0) return std::nullopt;
+    if (n <= 0 || n > DNS_MAXDN) return std::nullopt;
     at = static_cast<std::size_t>(cursor - begin);
     return ascii_lower(std::string_view(reinterpret_cast<const char*>(dn), static_cast<std::size_t>(n)));
   }

@@ -162,6 +162,21 @@ TEST_CASE("dns: answers") {
   }
 }
 
+// RFC 1035 2.3.4: 255 octets, the root's among them. udns takes one more.
+TEST_CASE("dns: a name may be 255 octets long") {
+  std::string label(63, 'a'), longest = label + '.' + label + '.' + label + '.' + std::string(61, 'b');
+  std::string one_more = longest + 'b';
+  REQUIRE(wire(longest).size() == 255);
+  auto parse = [](const std::string& owner, const std::string& name) {
+    Reply reply{.answer = {rr(kOwner, kPtr, 300, wire(name)), rr(owner, kPtr, 300, wire("x.org"))}};
+    return po::parse_dns_answer(packet(7, "q.x.org", kPtr, reply), 7, "q.x.org", DnsType::kPtr);
+  };
+  CHECK(show(parse(wire("w.x.org"), longest).answer) == "ok " + longest);
+  CHECK(parse(wire(longest), "w.x.org").outcome == Outcome::kAnswer);
+  CHECK(show(parse(wire("w.x.org"), one_more).answer) == "none");
+  CHECK(parse(wire(one_more), "w.x.org").outcome == Outcome::kServerFailed);
+}
+
 TEST_CASE("dns: answers to something else are not ours") {
   std::string bytes = packet(7, "q.x.org", kA, {.answer = {a4(kOwner, "192.0.2.1")}});
   CHECK(po::parse_dns_answer(bytes, 8, "q.x.org", DnsType::kA).outcome == Outcome::kNotOurs);
