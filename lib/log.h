@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,8 @@ class Log {
   /// log.event("accepted").kv("id", id.text()).kv("size", n);
   LogLine event(std::string_view name) { return {this, name}; }
   void replace(Fd fd) { fd_ = std::move(fd); }
+  /// Also hears each line, without its end. Must not log.
+  void listen(std::function<void(std::string_view line)> ear) { ear_ = std::move(ear); }
   void set_proc(std::string proc) { proc_ = std::move(proc); }
 
  private:
@@ -53,6 +56,7 @@ class Log {
   void write(std::string& line) noexcept;
   Fd fd_;
   std::string proc_;
+  std::function<void(std::string_view)> ear_;
 };
 
 /// Appends `value` as it stands in a log line: bare or quoted and escaped.

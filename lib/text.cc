@@ -219,6 +219,31 @@ std::string json_string(std::string_view text) {
   return out + '"';
 }
 
+std::string for_terminal(std::string_view text, std::size_t max) {
+  if (text.size() > max || !is_utf8(text) || has_control(text)) return for_display(text, max);
+  return std::string(text);
+}
+
+bool matches_wildcards(std::string_view pattern, std::string_view text) {
+  // One star is gone back to at a time: that gives the bound of the time.
+  std::size_t i = 0, j = 0, star = std::string_view::npos, mark = 0;
+  while (j < text.size()) {
+    if (i < pattern.size() && pattern[i] == '*') {
+      star = i++;
+      mark = j;
+    } else if (i < pattern.size() && (pattern[i] == '?' || ascii_lower(pattern[i]) == ascii_lower(text[j]))) {
+      ++i;
+      ++j;
+    } else if (star != std::string_view::npos) {
+      i = star + 1;
+      j = ++mark;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', i) == std::string_view::npos;
+}
+
 std::string_view trim(std::string_view text) {
   auto blank = [](char c) { return c == ' ' || c == '\t'; };
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);

@@ -48,6 +48,14 @@ namespace po {
 /// what is longer than `max` ends in "...".
 [[nodiscard]] std::string for_display(std::string_view text, std::size_t max = 80);
 
+/// Foreign text for a terminal: well-formed UTF-8 without control characters stays as it is, all else goes by
+/// for_display(); cut after `max` octets.
+[[nodiscard]] std::string for_terminal(std::string_view text, std::size_t max = 512);
+
+/// Whether `text` is what `pattern` says, ASCII letter case aside: `*` stands for any octets, `?` for one.
+/// Takes at most the product of both lengths.
+[[nodiscard]] bool matches_wildcards(std::string_view pattern, std::string_view text);
+
 /// As a string of JSON (RFC 8259), with its quotation marks; octets that are no UTF-8 become U+FFFD, so that
 /// what comes out is always legal.
 [[nodiscard]] std::string json_string(std::string_view text);
