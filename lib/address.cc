@@ -288,6 +288,21 @@ Result<ParsedPath> parse_path(std::string_view text, AddressRules rules) {
   return path;
 }
 
+std::optional<std::string> rewrite_bang_path(std::string_view text) {
+  std::size_t first = text.find('!'), last = text.rfind('!');
+  if (first == std::string_view::npos || first == 0 || last + 1 == text.size()) return std::nullopt;
+  if (text.size() > kMaxPath || text.find_first_of("@\"") != std::string_view::npos) return std::nullopt;
+  if (text.find("!!") != std::string_view::npos) return std::nullopt;
+  std::string out(text.substr(last + 1));
+  // The hosts between, the last one first: each is where the one before it sends what is left.
+  for (std::size_t end = last; end != first;) {
+    std::size_t begin = text.rfind('!', end - 1) + 1;
+    out.append("%").append(text.substr(begin, end - begin));
+    end = begin - 1;
+  }
+  return out.append("@").append(text.substr(0, first));
+}
+
 bool is_host_name(std::string_view text) {
   return host_name_fault(text).empty();
 }

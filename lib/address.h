@@ -4,6 +4,7 @@
 // process that takes an address from outside uses it, and the error sentences are fit for an SMTP reply.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,11 @@ struct ParsedPath {
 /// A path of MAIL or RCPT, which must begin with '<'. A source route is read and ignored (RFC 5321 4.1.1.3,
 /// appendix C). `null` is for the caller to accept or refuse.
 [[nodiscard]] Result<ParsedPath> parse_path(std::string_view text, AddressRules rules = {});
+
+/// A bang path of UUCP on its way to its first host: "host1!host2!user" as "user%host2@host1". Nothing if it
+/// is none: no '!', an empty part, an '@' or a quotation mark in it (then it is an Internet address with a
+/// '!' in its local part), or longer than a path may be. What comes out must be parsed as any other text.
+[[nodiscard]] std::optional<std::string> rewrite_bang_path(std::string_view text);
 
 /// Letters, digits, '-', '_' in labels of 1 to 63 octets, 253 in all, no final dot: a name that may be asked
 /// of DNS or was given by it. Underscores are taken, as Postfix does: hosts with such names exist and send

@@ -8,13 +8,14 @@ namespace po {
 
 namespace {
 
-/// One author list is small; more than this is not read.
-constexpr std::size_t kMaxMailboxes = 100;
+/// A header of 64 KiB cannot name more.
+constexpr std::size_t kMaxCompleted = 64 * 1024;
 
 /// One word of the field: an atom, a quoted string, a literal, or one special character.
 struct Token {
   enum class Type { kEnd, kAtom, kQuoted, kLiteral, kSpecial } type = Type::kEnd;
-  std::string text;  ///< without quotes and backslashes; a literal keeps its brackets
+  std::string text;     ///< without quotes and backslashes; a literal keeps its brackets
+  std::size_t end = 0;  ///< where it ends in the field
   [[nodiscard]] bool is(char special) const { return type == Type::kSpecial && text[0] == special; }
   [[nodiscard]] bool word() const { return type == Type::kAtom || type == Type::kQuoted; }
 };
@@ -34,7 +35,9 @@ class Lexer {
       } else if (c == '\r' || c == '\n') {
         if (!skip_fold()) return permanent("a line break stands where no line is folded");
       } else {
-        return take(c);
+        auto token = take(c);
+        if (token) token->end = at_;
+        return token;
       }
     }
     return Token{};
@@ -47,14 +50,14 @@ class Lexer {
     if (c == '[') return delimited(Token::Type::kLiteral, ']');
     if (kSpecials.find(c) != std::string_view::npos) {
       ++at_;
-      return Token{Token::Type::kSpecial, std::string(1, c)};
+      return Token{Token::Type::kSpecial, std::string(1, c), 0};
     }
     std::string atom;
     while (at_ < in_.size() && is_atom_octet(in_[at_])) atom += in_[at_++];
     if (atom.empty()) {
       return permanent(fmt::format("the octet {:02x} cannot stand there", static_cast<unsigned char>(c)));
     }
-    return Token{Token::Type::kAtom, std::move(atom)};
+    return Token{Token::Type::kAtom, std::move(atom), 0};
   }
 
   static bool is_atom_octet(char c) {
@@ -70,7 +73,7 @@ class Lexer {
       if (c == close) {
         ++at_;
         if (type == Token::Type::kLiteral) text = "[" + text + "]";
-        return Token{type, std::move(text)};
+        return Token{type, std::move(text), 0};
       }
       if (c == '\r' || c == '\n') {
         if (!skip_fold()) return permanent("a line break stands where no line is folded");
@@ -116,7 +119,10 @@ class Lexer {
 /// mailbox-list and group of RFC 5322 3.4, with route and empty elements of 4.4, as a loop over tokens.
 class ListParser {
  public:
-  explicit ListParser(std::string_view value) : lexer_(value) {}
+  ListParser(std::string_view value, ListRules rules) : lexer_(value), rules_(rules) {}
+
+  /// Where the local parts end that have no domain, in order; after run().
+  [[nodiscard]] const std::vector<std::size_t>& without_domain() const { return without_domain_; }
 
   Result<std::vector<Mailbox>> run() {
     if (auto r = advance(); !r) return tl::unexpected(r.error());
@@ -124,7 +130,7 @@ class ListParser {
       if (auto r = element(); !r) return tl::unexpected(r.error());
     }
     if (in_group_) return permanent("a group does not end with a semicolon");
-    if (found_.empty()) return permanent("it names no address");
+    if (found_.empty() && !rules_.may_be_empty) return permanent("it names no address");
     return std::move(found_);
   }
 
@@ -244,22 +250,38 @@ class ListParser {
     if (!domain.empty()) text += "@" + domain;
     auto m = parse_mailbox(text, {.utf8 = true, .need_domain = false});
     if (!m) return tl::unexpected(m.error());
-    if (found_.size() == kMaxMailboxes) return permanent("it names too many addresses");
+    if (found_.size() >= rules_.most) return permanent("it names too many addresses");
     found_.push_back(std::move(*m));
+    if (domain.empty()) without_domain_.push_back(words_.back().end);
     return {};
   }
 
   Lexer lexer_;
+  ListRules rules_;
   Token token_;
   std::vector<Token> words_;
   std::vector<Mailbox> found_;
+  std::vector<std::size_t> without_domain_;
   bool local_ok_ = false, in_group_ = false, after_mailbox_ = false;
 };
 
 }  // namespace
 
-Result<std::vector<Mailbox>> parse_address_list(std::string_view value) {
-  return ListParser(value).run();
+Result<std::vector<Mailbox>> parse_address_list(std::string_view value, ListRules rules) {
+  return ListParser(value, rules).run();
+}
+
+std::string complete_address_list(std::string_view value, std::string_view domain) {
+  ListParser list(value, {.most = kMaxCompleted, .may_be_empty = true});
+  auto read = list.run();
+  if (!read) return std::string(value);
+  std::string out;
+  std::size_t from = 0;
+  for (std::size_t end : list.without_domain()) {
+    out.append(value.substr(from, end - from)).append("@").append(domain);
+    from = end;
+  }
+  return out.append(value.substr(from));
 }
 
 }  // namespace po

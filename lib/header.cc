@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, HeaderScanner::kFields> kNames = {
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
+
 /// ftext of RFC 5322 3.6.8.
 bool is_name_octet(char c) {
   return c > ' ' && c <= '~' && c != ':';
@@ -36,6 +37,7 @@ void HeaderScanner::feed(std::string_view piece) {
       std::size_t lf = piece.find('\n');
       std::size_t n = lf == std::string_view::npos ? piece.size() : lf + 1;
       size_ += n;
+      if (in_message_id_) keep_value(piece.substr(0, n));
       piece.remove_prefix(n);
       if (lf == std::string_view::npos) return;
       line_start_ = size_;
@@ -89,6 +91,7 @@ void HeaderScanner::take(char c) {
 
 void HeaderScanner::start_line(char c) {
   name_size_ = 0;
+  in_message_id_ = in_message_id_ && is_blank(c);
   if (c == '\r') {
     state_ = State::kCrAtStart;
   } else if (c == '\n') {
@@ -110,6 +113,22 @@ void HeaderScanner::end_name() {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (equal_ignoring_case(name, kNames[i])) ++counts_[i];
   }
+  bool is_id = equal_ignoring_case(name, kNames[static_cast<std::size_t>(Field::kMessageId)]);
+  in_message_id_ = is_id && count(Field::kMessageId) == 1;
+}
+
+void HeaderScanner::keep_value(std::string_view part) {
+  for (char c : part) {
+    bool before = message_id_.empty() && is_blank(c);
+    if (c == '\r' || c == '\n' || before || message_id_.size() >= kMostMessageId) continue;
+    message_id_ += c;
+  }
+}
+
+std::string_view HeaderScanner::message_id() const {
+  std::string_view value = trim(message_id_);
+  bool good = std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c <= '~'; });
+  return good ? value : std::string_view{};
 }
 
 // ---- fields of a whole header block
@@ -310,6 +329,33 @@ Result<std::vector<Mailbox>> from_addresses(std::string_view header) {
   auto list = parse_address_list(value);
   if (!list) return permanent("the From field is not understood: " + list.error().text);
   return list;
+}
+
+static bool holds_addresses(std::string_view name) {
+  if (starts_with_ignoring_case(name, "resent-")) name.remove_prefix(7);
+  for (std::string_view known : {"from", "sender", "reply-to", "to", "cc"}) {
+    if (equal_ignoring_case(name, known)) return true;
+  }
+  return false;
+}
+
+std::string complete_addresses(std::string_view header, std::string_view domain) {
+  std::string out;
+  out.reserve(header.size() + 64);
+  while (!header.empty()) {
+    std::string_view before = header;
+    FieldText f = take_field(header);
+    if (f.name.empty()) return out.append(before);
+    if (!holds_addresses(f.name)) {
+      out.append(f.whole);
+      continue;
+    }
+    auto start = static_cast<std::size_t>(f.value.data() - f.whole.data());
+    out.append(f.whole.substr(0, start));
+    out.append(complete_address_list(f.value, domain));
+    out.append(f.whole.substr(start + f.value.size()));
+  }
+  return out;
 }
 
 // ---- date and message id

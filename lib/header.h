@@ -1,7 +1,7 @@
-// Message headers: a scan that rides along while the content streams in (it never holds more than a field
-// name), and the few changes that submission makes: the From field by From-Address-Rewrite, a Date, a
-// Message-ID. The content is hostile and is never otherwise judged or repaired. Pure; callers: smtpd, and
-// whoever writes mail of the suite's own.
+// Message headers: a scan that rides along while the content streams in (it holds a field name and the
+// Message-ID, never more), and the few changes that submission makes: the From field by From-Address-Rewrite,
+// a Date, a Message-ID. The content is hostile and is never otherwise judged or repaired. Pure; callers:
+// smtpd, and whoever writes mail of the suite's own.
 #pragma once
 
 #include <array>
@@ -53,12 +53,17 @@ class HeaderScanner {
   /// How often the field occurs.
   [[nodiscard]] std::uint32_t count(Field f) const { return counts_[static_cast<std::size_t>(f)]; }
   [[nodiscard]] bool has(Field f) const { return count(f) > 0; }
+  /// What the first Message-ID field says, for the log: unfolded, cut to kMostMessageId octets; empty if it
+  /// holds anything but printable ASCII without blanks.
+  [[nodiscard]] std::string_view message_id() const;
+  static constexpr std::size_t kMostMessageId = 250;
 
  private:
   enum class State : std::uint8_t { kLineStart, kName, kAfterName, kSkipLine, kCrAtStart };
   void take(char c);
   void start_line(char c);
   void end_name();
+  void keep_value(std::string_view part);
   void end_as(End end, std::uint64_t size);
 
   State state_ = State::kLineStart;
@@ -68,6 +73,8 @@ class HeaderScanner {
   std::array<char, 16> name_{};   ///< longest name of interest and one more
   std::size_t name_size_ = 0;     ///< may exceed name_: an unknown name
   std::array<std::uint32_t, kFields> counts_{};
+  bool in_message_id_ = false;
+  std::string message_id_;
 };
 
 /// From-Address-Rewrite (the values are those of directory::FromRewrite).
@@ -92,8 +99,18 @@ enum class FromStyle : std::uint8_t {
 /// failure, because "may this user write as these?" is decided by it: no From field or two, an empty list, an
 /// octet that cannot be there. The domain of a mailbox is empty if none was written.
 [[nodiscard]] Result<std::vector<Mailbox>> from_addresses(std::string_view header);
-/// The same for the value of one address field.
-[[nodiscard]] Result<std::vector<Mailbox>> parse_address_list(std::string_view value);
+struct ListRules {
+  std::size_t most = 100;     ///< mailboxes; one more is a failure
+  bool may_be_empty = false;  ///< "", "undisclosed-recipients:;"
+};
+/// The same for the value of one address field, or another list of that kind.
+[[nodiscard]] Result<std::vector<Mailbox>> parse_address_list(std::string_view value, ListRules rules = {});
+
+/// `value` with "@domain" behind every address that has none. What is not understood stays as it is.
+[[nodiscard]] std::string complete_address_list(std::string_view value, std::string_view domain);
+/// The same for From, Sender, Reply-To, To, Cc and their Resent- forms in a header block, with or without its
+/// blank line.
+[[nodiscard]] std::string complete_addresses(std::string_view header, std::string_view domain);
 
 /// "Mon, 23 Nov 2026 02:28:02 +0000" (RFC 5322 3.3), in UTC or as far from it as `offset_minutes` says.
 [[nodiscard]] std::string format_date(std::int64_t seconds, int offset_minutes = 0);

@@ -19,6 +19,7 @@ static void check_scan(std::string_view content, std::size_t step) {
   whole.finish();
   for (std::size_t at = 0; at < content.size(); at += step) pieces.feed(content.substr(at, step));
   pieces.finish();
+  check(whole.message_id() == pieces.message_id());
   check(whole.end() == pieces.end() && whole.size() == pieces.size() && whole.size() <= content.size());
   for (std::size_t i = 0; i < HeaderScanner::kFields; ++i) {
     auto f = static_cast<HeaderScanner::Field>(i);
@@ -38,6 +39,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       check(again.has_value() && again->size() == 1 && again->front() == m);
     }
   }
+  // Completed, a list names the same people, all with a domain; completed again, it stays.
+  std::string completed = po::complete_address_list(content, "x.org");
+  if (auto list = po::parse_address_list(completed)) {
+    for (const auto& m : *list) check(!m.domain.empty());
+    check(po::complete_address_list(completed, "y.org") == completed);
+  }
+  check(po::complete_addresses(content, "x.org").size() >= content.size());
   // The content as a real name, which a user may choose.
   for (auto style : {po::FromStyle::kComment, po::FromStyle::kQuoted}) {
     auto from = po::from_addresses("From: " + po::from_value(style, content, "a@x.org") + "\r\n\r\n");

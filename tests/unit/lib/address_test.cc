@@ -216,3 +216,30 @@ TEST_CASE("address: paths that are none") {
     CHECK(p.error().text.find_first_of("\r\n") == std::string::npos);
   }
 }
+
+TEST_CASE("address: bang paths on their way to the first host") {
+  struct Row {
+    std::string text, rewritten;
+  };
+  const Row rows[] = {
+      {"host1!host2!user", "user%host2@host1"},
+      {"host1!user", "user@host1"},
+      {"a!b!c!d!user", "user%d%c%b@a"},
+      {"uunet!user%bitnet", "user%bitnet@uunet"},
+      {"a.example!Jane.Doe", "Jane.Doe@a.example"},
+      {"user", ""},
+      {"", ""},
+      {"!", ""},
+      {"!user", ""},
+      {"host!", ""},
+      {"a!!user", ""},
+      {"a!b@x.org", ""},
+      {"\"a!b\"", ""},
+      {many(200) + "!" + many(55), many(55) + "@" + many(200)},
+      {many(200) + "!" + many(56), ""},
+  };
+  for (const Row& row : rows) {
+    INFO(row.text);
+    CHECK(po::rewrite_bang_path(row.text).value_or("") == row.rewritten);
+  }
+}

@@ -290,3 +290,55 @@ TEST_CASE("header: date and message id") {
   CHECK(po::format_date(951782400, 345) == "Tue, 29 Feb 2000 05:45:00 +0545");
   CHECK(po::make_message_id("abc", "x.org") == "<abc@x.org>");
 }
+
+TEST_CASE("header: addresses without a domain get one, and nothing else changes") {
+  struct Row {
+    std::string value, completed;
+  };
+  const std::vector<Row> rows = {
+      {" root", " root@x.org"},
+      {" root (Cron Daemon)", " root@x.org (Cron Daemon)"},
+      {" \"J. Lee\" <jane>, joe@y.org,\r\n\tann", " \"J. Lee\" <jane@x.org>, joe@y.org,\r\n\tann@x.org"},
+      {" (a, b) \"q r\"", " (a, b) \"q r\"@x.org"},
+      {" team: ann, bob;, c@y.org", " team: ann@x.org, bob@x.org;, c@y.org"},
+      {" undisclosed-recipients:;", " undisclosed-recipients:;"},
+      {"", ""},
+      {" a b", " a b"},
+      {" <>", " <>"},
+      {" a, b@", " a, b@"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.value);
+    CHECK(po::complete_address_list(row.value, "x.org") == row.completed);
+  }
+  CHECK(po::complete_addresses("FROM: a\r\nTo:b\r\nSubject: c\r\nResent-Cc: d,\r\n e\r\nX-To: f\r\n\r\n",
+                               "x.org") ==
+        "FROM: a@x.org\r\nTo:b@x.org\r\nSubject: c\r\nResent-Cc: d@x.org,\r\n e@x.org\r\nX-To: f\r\n\r\n");
+  CHECK(po::complete_addresses("To: a\r\nno field\r\nTo: b\r\n", "x.org") ==
+        "To: a@x.org\r\nno field\r\nTo: b\r\n");
+}
+
+TEST_CASE("header: the Message-ID for the log") {
+  struct Row {
+    std::string content, id;
+  };
+  const std::vector<Row> rows = {
+      {"Message-ID: <a@b>\r\n\r\n", "<a@b>"},
+      {"message-id:\r\n <a@b>\r\nTo: x\r\n\r\n", "<a@b>"},
+      {"Message-Id: <a@b> \r\nMessage-ID: <c@d>\r\n\r\n", "<a@b>"},
+      {"Message-ID: <a b>\r\n\r\n", ""},
+      {"Message-ID: <\xc3\xa4@b>\r\n\r\n", ""},
+      {"Message-ID:\r\n\r\n", ""},
+      {"To: x\r\n\r\nMessage-ID: <a@b>\r\n", ""},
+      {"Message-ID: " + std::string(400, 'x') + "\r\n\r\n", std::string(250, 'x')},
+  };
+  for (const Row& row : rows) {
+    for (std::size_t step : {1U, 3U, 1000U}) {
+      HeaderScanner s;
+      for (std::size_t at = 0; at < row.content.size(); at += step) s.feed(row.content.substr(at, step));
+      s.finish();
+      INFO(row.content);
+      CHECK(s.message_id() == row.id);
+    }
+  }
+}
