@@ -1,10 +1,10 @@
-// Names and numbers of hosts, asked of DNS without blocking: A, AAAA, PTR, and the name of a client that
+// Names and numbers of hosts, asked of DNS without blocking: A, AAAA, MX, PTR, and the name of a client that
 // reverse and forward look-up agree on. Answers come from whoever can send a datagram to us, so questions
 // carry a random id and each goes out from a fresh socket connected to one server, whose port the kernel
 // chooses at random (udns's own transport keeps one port and a guessable id for its whole life, and has no
 // TCP; therefore udns serves for the wire form alone, lib/dns_packet.h). After construction only socket,
 // connect, sendto, recvfrom, close and epoll are used, and no file is opened, so it works confined. Callers:
-// smtpd, pop3d; one per process.
+// smtpd, pop3d, smtp-deliver; one per process.
 #pragma once
 
 #include <chrono>
@@ -27,17 +27,25 @@ enum class DnsStatus : std::uint8_t {
   kTemporary,  ///< no answer in time, the servers failed, or too many questions wait
 };
 
-enum class DnsType : std::uint16_t { kA = 1, kPtr = 12, kAaaa = 28 };
+enum class DnsType : std::uint16_t { kA = 1, kPtr = 12, kMx = 15, kAaaa = 28 };
+
+struct MailExchanger {
+  std::uint16_t preference = 0;
+  std::string name;  ///< lower case, a legal host name; "." alone: the root (RFC 7505)
+  bool operator==(const MailExchanger&) const = default;
+};
 
 struct DnsAnswer {
   DnsStatus status = DnsStatus::kTemporary;
   std::vector<messages::NetAddress> addresses;  ///< of A and AAAA
   std::vector<std::string> names;               ///< of PTR: lower case, legal host names only
+  std::vector<MailExchanger> exchangers =
+      {};  ///< of MX, as they came; kOk without any: none had a legal name
 };
 
 struct ResolverOptions {
   std::vector<messages::NetAddress> servers;   ///< by parse_dns_servers(); none: the hosts file alone
-  std::string hosts;                           ///< what /etc/hosts holds; it is asked first
+  std::string hosts;                           ///< what /etc/hosts holds; it is asked first, but for MX
   std::chrono::milliseconds time_limit{5000};  ///< for one question, all servers and TCP together
   std::size_t concurrent = 64;                 ///< questions on the wire at once
   std::size_t waiting = 2000;                  ///< questions that wait for their turn; more: kTemporary

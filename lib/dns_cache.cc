@@ -9,6 +9,7 @@ std::size_t cost_of(const DnsCache::Key& key, const DnsAnswer& answer) {
   constexpr std::size_t kNodes = 256;
   std::size_t cost = kNodes + 2 * key.first.size() + answer.addresses.size() * sizeof(messages::NetAddress);
   for (const std::string& name : answer.names) cost += sizeof(std::string) + name.size();
+  for (const MailExchanger& mx : answer.exchangers) cost += sizeof(MailExchanger) + mx.name.size();
   return cost;
 }
 

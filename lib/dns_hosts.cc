@@ -59,6 +59,9 @@ void HostsFile::add_line(std::string_view line) {
 std::optional<DnsAnswer> HostsFile::find(std::string_view name, DnsType type) const {
   if (type == DnsType::kPtr) return std::nullopt;
   std::string key = ascii_lower(name);
+  if (type == DnsType::kMx) {  // the file cannot hold any: its silence says nothing, but of localhost
+    return is_localhost(key) ? std::optional(DnsAnswer{DnsStatus::kNotFound, {}, {}}) : std::nullopt;
+  }
   if (auto at = addresses_.find(key); at != addresses_.end()) return of_type(at->second, type);
   if (!is_localhost(key)) return std::nullopt;
   return of_type({*parse_address("127.0.0.1"), *parse_address("::1")}, type);

@@ -81,6 +81,9 @@ class Packet {
     at_ += 2;
     return v;
   }
+  [[nodiscard]] std::uint16_t u16_at(std::size_t at) const {
+    return static_cast<std::uint16_t>(dns_get16(octets(bytes_) + at));
+  }
   [[nodiscard]] std::uint32_t u32_at(std::size_t at) const { return dns_get32(octets(bytes_) + at); }
   [[nodiscard]] std::optional<Record> record() {
     constexpr std::size_t kFixed = 10;
@@ -149,9 +152,35 @@ void add_name(DnsAnswer& out, const Packet& packet, const Record& r) {
   if (auto text = host_name(*dn)) out.names.push_back(std::move(*text));
 }
 
-/// Follows aliases from `name`, in whatever order the records stand, then takes what has the type.
-void collect(const Packet& packet, const Sections& s, WireName name, DnsType type, ParsedDnsAnswer& out) {
+/// RFC 1035 3.3.9. False if the record is not whole; what has no legal host name is left out.
+bool add_exchanger(DnsAnswer& out, const Packet& packet, const Record& r) {
+  std::size_t at = r.data + 2;
+  if (r.size < 3) return false;
+  auto dn = packet.name_at(at);
+  if (!dn || at != r.data + r.size) return false;
+  auto text = dn->size() == 1 ? std::optional<std::string>(".") : host_name(*dn);
+  if (text && out.exchangers.size() < kMaxDnsExchangers)
+    out.exchangers.push_back({packet.u16_at(r.data), std::move(*text)});
+  return true;
+}
+
+/// False if the record is not whole. A PTR or an address that is not what it should be is left out.
+bool add_record(DnsAnswer& out, const Packet& packet, const Record& r, DnsType type) {
+  if (type == DnsType::kMx) return add_exchanger(out, packet, r);
+  if (type == DnsType::kPtr) {
+    add_name(out, packet, r);
+  } else {
+    add_address(out, packet.data(r), type);
+  }
+  return true;
+}
+
+/// Follows aliases from `name`, in whatever order the records stand, then takes what has the type. False if a
+/// record of it is not whole.
+[[nodiscard]] bool collect(const Packet& packet, const Sections& s, WireName name, DnsType type,
+                           ParsedDnsAnswer& out) {
   std::uint32_t ttl = 0xffffffff;
+  bool found_mx = false;  // perhaps with no legal name
   for (int hop = 0; hop < kMaxAliases; ++hop) {
     auto alias = std::find_if(s.answer.begin(), s.answer.end(), [&](const Record& r) {
       return r.type == DNS_T_CNAME && r.cls == DNS_C_IN && r.owner == name;
@@ -166,15 +195,13 @@ void collect(const Packet& packet, const Sections& s, WireName name, DnsType typ
   for (const Record& r : s.answer) {
     if (r.type != static_cast<unsigned>(type) || r.cls != DNS_C_IN || r.owner != name) continue;
     ttl = std::min(ttl, r.ttl);
-    if (type == DnsType::kPtr) {
-      add_name(out.answer, packet, r);
-    } else {
-      add_address(out.answer, packet.data(r), type);
-    }
+    if (!add_record(out.answer, packet, r, type)) return false;
+    found_mx = type == DnsType::kMx;
   }
-  bool found = !out.answer.addresses.empty() || !out.answer.names.empty();
+  bool found = found_mx || !out.answer.addresses.empty() || !out.answer.names.empty();
   out.answer.status = found ? DnsStatus::kOk : DnsStatus::kNotFound;
   out.ttl = cap(found ? ttl : std::min(ttl, negative_ttl(packet, s)));
+  return true;
 }
 
 /// A delegation instead of an answer comes from a server that does not resolve for us.
@@ -243,7 +270,8 @@ ParsedDnsAnswer parse_dns_answer(std::string_view bytes, std::uint16_t id, std::
     auto sections = read_sections(packet, dns_numan(head), dns_numns(head));
     out.outcome = !sections || (code == DNS_R_NOERROR && is_referral(*sections)) ? Outcome::kServerFailed
                                                                                  : Outcome::kAnswer;
-    if (out.outcome == Outcome::kAnswer) collect(packet, *sections, std::move(*dn), type, out);
+    if (out.outcome == Outcome::kAnswer && !collect(packet, *sections, std::move(*dn), type, out))
+      out = {Outcome::kServerFailed, {}, {}};
   }
   return out;
 }

@@ -21,6 +21,7 @@ inline constexpr std::uint16_t kDnsUdpSize = 1232;
 /// More addresses or names in one answer are not kept.
 inline constexpr std::size_t kMaxDnsAddresses = 512;
 inline constexpr std::size_t kMaxDnsNames = 64;
+inline constexpr std::size_t kMaxDnsExchangers = 128;
 inline constexpr std::chrono::seconds kMaxDnsTtl{3600};
 
 /// Nothing if `name` is no legal host name.

@@ -26,6 +26,7 @@ inline std::string show(const DnsAnswer& a) {
                                                        : "temporary";
   for (const auto& x : a.addresses) out += " " + po::address_text(x);
   for (const auto& n : a.names) out += " " + n;
+  for (const auto& m : a.exchangers) out += " " + std::to_string(m.preference) + "/" + m.name;
   return out;
 }
 
@@ -47,7 +48,7 @@ inline std::string wire(std::string_view name) {
   return out + '\0';
 }
 
-inline constexpr unsigned kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kAaaa = 28;
+inline constexpr unsigned kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kMx = 15, kAaaa = 28;
 
 inline std::string rr(const std::string& owner, unsigned type, std::uint32_t ttl, const std::string& data) {
   return owner + u16(type) + u16(1) + u32(ttl) + u16(static_cast<unsigned>(data.size())) + data;
@@ -56,6 +57,10 @@ inline std::string a4(const std::string& owner, const char* address, std::uint32
   auto n = number(address);
   return rr(owner, n.family == 4 ? kA : kAaaa, ttl,
             std::string(reinterpret_cast<const char*>(n.octets.data()), n.family == 4 ? 4 : 16));
+}
+inline std::string mx(const std::string& owner, unsigned preference, const std::string& name,
+                      std::uint32_t ttl = 300) {
+  return rr(owner, kMx, ttl, u16(preference) + name);
 }
 inline std::string soa(std::uint32_t ttl, std::uint32_t minimum) {
   return rr(wire("x.org"), kSoa, ttl,

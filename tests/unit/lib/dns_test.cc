@@ -105,6 +105,39 @@ TEST_CASE("dns: answers") {
        Outcome::kAnswer,
        "none",
        0},
+      {"MX",
+       kMx,
+       {.answer = {mx(kOwner, 20, wire("B.X.org")), mx(kOwner, 10, wire("a.x.org"), 60)}},
+       Outcome::kAnswer,
+       "ok 20/b.x.org 10/a.x.org",
+       60},
+      {"MX, compressed", kMx, {.answer = {mx(kOwner, 1, kOwner)}}, Outcome::kAnswer, "ok 1/q.x.org", 300},
+      {"MX behind an alias",
+       kMx,
+       {.answer = {rr(kOwner, kCname, 7, w), mx(w, 10, wire("a.x.org"))}},
+       Outcome::kAnswer,
+       "ok 10/a.x.org",
+       7},
+      {"MX, the root", kMx, {.answer = {mx(kOwner, 0, wire(""))}}, Outcome::kAnswer, "ok 0/.", 300},
+      {"MX, only illegal: there, but of no use",
+       kMx,
+       {.answer = {mx(kOwner, 10, wire("a b.org"))}},
+       Outcome::kAnswer,
+       "ok",
+       300},
+      {"MX, not whole",
+       kMx,
+       {.answer = {mx(kOwner, 10, wire("a.org")), rr(kOwner, kMx, 60, u16(10))}},
+       Outcome::kServerFailed,
+       "temporary",
+       0},
+      {"MX, too long",
+       kMx,
+       {.answer = {mx(kOwner, 10, wire("a.org") + "x")}},
+       Outcome::kServerFailed,
+       "temporary",
+       0},
+      {"no MX", kMx, {.authority = {soa(100, 50)}}, Outcome::kAnswer, "none", 50},
       {"no such name", kA, {.flags = 0x8183, .authority = {soa(100, 50)}}, Outcome::kAnswer, "none", 50},
       {"no such name, SOA's TTL",
        kA,
@@ -192,6 +225,10 @@ TEST_CASE("dns: an answer holds no more than the bound") {
   for (int i = 0; i < 1000; ++i) r.answer.push_back(a4(kOwner, "192.0.2.1"));
   auto p = po::parse_dns_answer(packet(7, "q.x.org", kA, r), 7, "q.x.org", DnsType::kA);
   CHECK(p.answer.addresses.size() == po::kMaxDnsAddresses);
+  Reply many;
+  for (unsigned i = 0; i < 1000; ++i) many.answer.push_back(mx(kOwner, i, wire("a.org")));
+  p = po::parse_dns_answer(packet(7, "q.x.org", kMx, many), 7, "q.x.org", DnsType::kMx);
+  CHECK(p.answer.exchangers.size() == po::kMaxDnsExchangers);
 }
 
 TEST_CASE("dns: reverse names") {
@@ -241,6 +278,9 @@ TEST_CASE("dns: hosts file") {
   CHECK(reverse("127.0.0.2") == "ask");
   CHECK(reverse("::1") == "ok localhost");
   CHECK(reverse("192.0.2.9") == "ask");
+  // The file knows no mail exchangers; of localhost there are none.
+  CHECK(find("mail.x.org", DnsType::kMx) == "ask");
+  CHECK(find("localhost", DnsType::kMx) == "none");
 }
 
 TEST_CASE("dns: cache") {
