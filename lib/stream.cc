@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -29,6 +30,8 @@ struct Stream::Impl {
   StreamHandler& handler;
   Phase phase = Phase::kOpen;
   std::shared_ptr<const TlsContext> context;
+  bool client = false;
+  std::string server_name;  // as a client
   std::unique_ptr<SSL, FreeSsl> ssl;
   std::string in;   // read, not consumed
   std::string out;  // from out_sent on: not written
@@ -57,6 +60,9 @@ struct Stream::Impl {
   void flush();
   void schedule_flush();
   void wait_writable(bool on);
+  void want_tls(std::shared_ptr<const TlsContext> c);
+  bool name_server();
+  std::string why_no_handshake();
   void begin_handshake();
   void handshake();
   void after_flush();
@@ -295,13 +301,33 @@ void Stream::Impl::after_flush() {
 // ---- TLS
 
 void Stream::start_tls(std::shared_ptr<const TlsContext> context) {
-  Impl& m = *impl_;
-  if (m.phase != Impl::Phase::kOpen || m.ssl) return;
-  m.context = std::move(context);
-  m.tls_wanted = true;
-  if (m.spoke_clear) m.drop_buffered_input();  // else it is implicit TLS: what has arrived is the handshake
-  m.watch_reading(false);                      // a client that does not take our answer must not keep us busy
-  if (!m.in_callback) m.schedule_flush();
+  impl_->want_tls(std::move(context));
+}
+
+void Stream::connect_tls(std::shared_ptr<const TlsContext> context, const std::string& name) {
+  impl_->client = true;
+  impl_->server_name = name;
+  impl_->want_tls(std::move(context));
+}
+
+void Stream::Impl::want_tls(std::shared_ptr<const TlsContext> c) {
+  if (phase != Phase::kOpen || ssl) return;
+  context = std::move(c);
+  tls_wanted = true;
+  if (spoke_clear) drop_buffered_input();  // else it is implicit TLS: what has arrived is the handshake
+  watch_reading(false);                    // a client that does not take our answer must not keep us busy
+  if (!in_callback) schedule_flush();
+}
+
+/// Whom we want to speak with: told to the server (not an address, RFC 6066 3) and sought in its certificate.
+bool Stream::Impl::name_server() {
+  if (server_name.starts_with('[')) {
+    std::string number = server_name.substr(1, server_name.size() - 2);
+    if (number.starts_with("IPv6:") || number.starts_with("ipv6:")) number.erase(0, 5);
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), number.c_str()) == 1;
+  }
+  return SSL_set_tlsext_host_name(ssl.get(), server_name.c_str()) == 1 &&
+         SSL_set1_host(ssl.get(), server_name.c_str()) == 1;
 }
 
 // Whatever the client sent after STARTTLS and before our answer may come from somebody in between; none of it
@@ -319,7 +345,12 @@ void Stream::Impl::begin_handshake() {
   tls_wanted = false;
   ssl.reset(SSL_new(context->get()));
   if (!ssl || SSL_set_fd(ssl.get(), fd.get()) != 1) return finish("TLS cannot be started");
-  SSL_set_accept_state(ssl.get());
+  if (client && !name_server()) return finish("TLS cannot be started");
+  if (client) {
+    SSL_set_connect_state(ssl.get());
+  } else {
+    SSL_set_accept_state(ssl.get());
+  }
   phase = Phase::kHandshake;
   watch_reading(true);
   handshake();
@@ -328,8 +359,9 @@ void Stream::Impl::begin_handshake() {
 void Stream::Impl::handshake() {
   int n = SSL_do_handshake(ssl.get());
   if (n != 1) {
-    Io io = tls_result(n);
-    if (io != Io::kAgain) finish("the TLS handshake failed");
+    if (int e = SSL_get_error(ssl.get(), n); e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
+      return finish(why_no_handshake());
+    (void)tls_result(n);
     return;
   }
   progress = Clock::now();
@@ -341,6 +373,20 @@ void Stream::Impl::handshake() {
   in_callback = false;
   flush();
   if (phase == Phase::kOpen && !paused) soon_input.soon(loop, [this] { on_soon_input(); });
+}
+
+std::string Stream::Impl::why_no_handshake() {
+  std::string why = "the TLS handshake failed";
+  long verified = SSL_get_verify_result(ssl.get());
+  if (client && SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE && verified != X509_V_OK) {
+    why += std::string(": the certificate is not good for this host (") +
+           X509_verify_cert_error_string(verified) + ")";
+  } else if (const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+             client && reason != nullptr) {
+    why += std::string(": ") + reason;
+  }
+  ERR_clear_error();
+  return why;
 }
 
 bool Stream::tls() const {

@@ -1,15 +1,15 @@
-// One client's connection: a non-blocking socket with buffers, an idle limit and, from the start or later,
-// TLS. The only place where smtpd and pop3d touch a socket. It owns the descriptor; its handler owns it.
+// One connection: a non-blocking socket with buffers, an idle limit and, from the start or later, TLS. The
+// only place where smtpd, pop3d and smtp-deliver touch one. It owns the descriptor; its handler owns it.
 //
 // Input: on_input gets what has been read and not consumed yet, and returns how many octets it consumed; the
 // rest is kept (bounded, kInputBuffer: a handler that consumes nothing of a full buffer is a bug) and given
 // again with more, or after resume_reading(). Between pause_reading() and resume_reading() on_input is not
 // called and nothing is read. Output: write() queues; what is queued in one turn of the loop leaves in one
 // write. on_drained is called when the queue has become empty after being over kHighWater, so that a handler
-// that sends a large body can go on. start_tls() discards every octet that is buffered or unread in clear at
-// that moment (the STARTTLS injection attack, CVE-2011-0411), sends what is queued in clear, then shakes
-// hands. Before anything was read or written (implicit TLS) it discards nothing: what has arrived by then is
-// the client's handshake.
+// that sends a large body can go on. start_tls() and connect_tls() discard every octet that is buffered or
+// unread in clear at that moment (the STARTTLS injection attack, CVE-2011-0411), sends what is queued in
+// clear, then shakes hands. Before anything was read or written (implicit TLS) it discards nothing: what has
+// arrived by then is the client's handshake.
 #pragma once
 
 #include <chrono>
@@ -65,6 +65,9 @@ class Stream {
   void resume_reading();
   /// As a server. `context` is kept as long as needed.
   void start_tls(std::shared_ptr<const TlsContext> context);
+  /// As a client. `name`: the host's, for SNI and, if the context has authorities, to be found in its
+  /// certificate; an address literal "[192.0.2.1]" is looked for as an address.
+  void connect_tls(std::shared_ptr<const TlsContext> context, const std::string& name);
   [[nodiscard]] bool tls() const;
   [[nodiscard]] std::string tls_version() const;  ///< "TLSv1.3"
   [[nodiscard]] std::string tls_cipher() const;   ///< "TLS_AES_256_GCM_SHA384"

@@ -160,6 +160,39 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const messages::Certi
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));
 }
 
+/// Certificates that do not parse are left out: a list of a hundred has one now and then.
+static std::size_t add_authorities(X509_STORE* store, const std::string& pem) {
+  Bio in = memory(pem);
+  std::size_t added = 0;
+  while (BIO_eof(in.get()) == 0) {
+    X509Ptr one(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
+    if (one && X509_STORE_add_cert(store, one.get()) == 1) ++added;
+  }
+  ERR_clear_error();  // the end of the list is reported as an error
+  return added;
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::make_client(const std::string& authorities) {
+  auto impl = std::make_unique<Impl>();
+  CtxPtr ctx(SSL_CTX_new(TLS_client_method()));
+  if (!ctx || SSL_CTX_set_min_proto_version(ctx.get(), TLS1_2_VERSION) != 1)
+    return permanent("TLS cannot be set up: " + ssl_error());
+  SSL_CTX_set_mode(ctx.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(ctx.get(),
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
+  if (!authorities.empty()) {
+    if (add_authorities(SSL_CTX_get_cert_store(ctx.get()), authorities) == 0)
+      return permanent("no certificate authority can be loaded");
+    // What is in the list is trusted itself, though its issuer is not in it, or another one of its name is.
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx.get()), X509_V_FLAG_PARTIAL_CHAIN);
+    SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);
+  }
+  impl->contexts.push_back(std::move(ctx));
+  return std::shared_ptr<const TlsContext>(new TlsContext(std::move(impl)));
+}
+
 TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsContext::~TlsContext() = default;
 ssl_ctx_st* TlsContext::get() const {

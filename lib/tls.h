@@ -1,6 +1,6 @@
-// TLS contexts for servers: 1.2 and later, forward secrecy only, AEAD ciphers; several certificates chosen by
-// SNI; session tickets with keys from the dispatcher, so that any worker resumes. OpenSSL stays behind this
-// header and lib/stream.h.
+// TLS contexts. For servers: 1.2 and later, forward secrecy only, AEAD ciphers; several certificates chosen
+// by SNI; session tickets with keys from the dispatcher, so that any worker resumes. For clients: 1.2 and
+// later, whatever ciphers the library holds good. OpenSSL stays behind this header and lib/stream.h.
 #pragma once
 
 #include <memory>
@@ -14,12 +14,16 @@ struct ssl_st;
 
 namespace po {
 
-/// A server's context; immutable once built. Sessions hold a shared_ptr, so a reload does not disturb them.
+/// Immutable once built. Sessions hold a shared_ptr, so a reload does not disturb them.
 class TlsContext {
  public:
   /// Permanent failure naming the certificate that does not load or does not match its key.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> make(
       const messages::Certificates& certificates);
+  /// A client's. `authorities`: certificates, PEM, that a server's has to come from (Stream::connect_tls);
+  /// empty: any certificate is taken. Permanent failure if they do not load.
+  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> make_client(
+      const std::string& authorities = {});
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

@@ -240,3 +240,66 @@ TEST_CASE("stream: last words are let go at the pace of a slow client") {
   while (take()) continue;
   CHECK(got == expected);
 }
+
+namespace {
+
+/// The client's half of the same: shakes hands at once.
+struct Caller : StreamHandler {
+  Loop& loop;
+  Stream stream;
+  bool tls_up = false;
+  std::string got, closed;
+  Caller(Loop& l, Fd fd) : loop(l), stream(l, std::move(fd), *this) {}
+  std::size_t on_input(std::string_view input) override {
+    got += input;
+    loop.stop();
+    return input.size();
+  }
+  void on_tls() override {
+    tls_up = true;
+    stream.write("hello\n");
+  }
+  void on_idle() override {}
+  void on_closed(std::string_view why) override {
+    closed = why;
+    loop.stop();
+  }
+};
+
+/// What comes of it: "ok hello\n", or why not.
+std::string call(const messages::Certificate& certificate, const std::string& authorities,
+                 const std::string& name) {
+  Loop loop;
+  Pair pair;
+  messages::Certificates all;
+  all.certificates.push_back(certificate);
+  Echo echo(loop, std::move(pair.server));
+  echo.stream->start_tls(*TlsContext::make(all));
+  Caller caller(loop, std::move(pair.client));
+  auto context = TlsContext::make_client(authorities);
+  REQUIRE(context);
+  caller.stream.connect_tls(*context, name);
+  loop.run();
+  if (!caller.tls_up && caller.closed.empty()) loop.run();
+  return caller.tls_up && !caller.got.empty() ? caller.got : caller.closed;
+}
+
+}  // namespace
+
+TEST_CASE("stream: as a TLS client") {
+  auto theirs = make_self_signed("mail.example");
+  auto other = make_self_signed("mail.example");
+  REQUIRE((theirs && other));
+  CHECK(call(*theirs, "", "mail.example") == "ok hello\n");
+  CHECK(call(*theirs, "", "another.example") == "ok hello\n");
+  CHECK(call(*theirs, "", "[192.0.2.1]") == "ok hello\n");
+  // A certificate in the list of authorities counts as its own.
+  CHECK(call(*theirs, theirs->chain, "mail.example") == "ok hello\n");
+  CHECK(call(*theirs, "garbage\n" + other->chain + theirs->chain, "mail.example") == "ok hello\n");
+  CHECK(call(*theirs, theirs->chain, "another.example") ==
+        "the TLS handshake failed: the certificate is not good for this host (hostname mismatch)");
+  CHECK(call(*theirs, theirs->chain, "[192.0.2.1]") ==
+        "the TLS handshake failed: the certificate is not good for this host (IP address mismatch)");
+  CHECK(call(*theirs, other->chain, "mail.example").starts_with("the TLS handshake failed: "));
+  CHECK_FALSE(TlsContext::make_client("garbage"));
+}
