@@ -150,7 +150,7 @@ endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz,$(f))))
 
 # ---- programs that tests and benchmarks start: sources, libraries in link order -----------------------------------------
-TEST_PROGRAMS := dns_probe store_churn store_fill rogue wall_table queue_faulty_store queue_faulty power
+TEST_PROGRAMS := dns_probe store_churn store_fill store_waiting rogue wall_table queue_faulty_store queue_faulty power
 # one question to a real DNS server (tests/system/dns_probe)
 dns_probe_SRC  := tests/system/dns_probe.cc
 dns_probe_LIBS := net mail core
@@ -159,6 +159,9 @@ store_churn_SRC  := tests/bench/store_churn.cc
 store_churn_LIBS := store core
 store_fill_SRC   := tests/bench/store_fill.cc
 store_fill_LIBS  := store core
+# what mail that leaves costs the store
+store_waiting_SRC  := tests/bench/store_waiting.cc
+store_waiting_LIBS := store core
 # a server that was taken over (tests/system/test_rogue.py)
 rogue_SRC  := tests/walls/rogue.cc
 rogue_LIBS := core

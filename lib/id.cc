@@ -21,6 +21,12 @@ std::string MessageId::text() const {
   return out;
 }
 
+std::uint64_t MessageId::made_ms() const {
+  std::uint64_t ms = 0;
+  for (std::size_t i = 0; i < 6; ++i) ms = ms << 8 | octets[i];
+  return ms;
+}
+
 std::uint32_t MessageId::maker() const {
   return static_cast<std::uint32_t>(octets[6]) << 16 | static_cast<std::uint32_t>(octets[7]) << 8 | octets[8];
 }

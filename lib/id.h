@@ -20,8 +20,9 @@ struct MessageId {
 
   auto operator<=>(const MessageId&) const = default;
   auto fields() { return std::tie(octets); }
-  [[nodiscard]] std::string text() const;     ///< 20 characters
-  [[nodiscard]] std::uint32_t maker() const;  ///< the 24 bits of the incarnation
+  [[nodiscard]] std::string text() const;       ///< 20 characters
+  [[nodiscard]] std::uint64_t made_ms() const;  ///< milliseconds since 1970 by its maker's clock
+  [[nodiscard]] std::uint32_t maker() const;    ///< the 24 bits of the incarnation
   [[nodiscard]] static std::optional<MessageId> parse(std::string_view text);
   [[nodiscard]] std::string_view bytes() const {
     return {reinterpret_cast<const char*>(octets.data()), octets.size()};

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/checksum.h"
+#include "lib/store/failure.h"
 
 namespace store {
 
@@ -20,24 +21,8 @@ using po::MessageId;
 static constexpr std::size_t kReadPiece = 256 * 1024;
 static constexpr std::string_view kNew = ".new";
 
-bool is_no_space(int err) {
-  return err == ENOSPC || err == EDQUOT || err == EFBIG || err == EROFS;
-}
-
-Failure disk_failure(std::string text, int err) {
-  bool no_space = is_no_space(err);
-  // ENOSYS: the process may not open files by name, on a kernel without Landlock (lib/sandbox.h).
-  bool harmless = no_space || err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOSYS;
-  return {harmless ? Status::kUnavailable : Status::kUnknown, no_space,
-          std::move(text) + ": " + std::strerror(err)};
-}
-
-static tl::unexpected<Failure> failed(std::string text, int err) {
+static tl::unexpected<Failure> failed_call(std::string text, int err) {
   return tl::unexpected<Failure>(disk_failure(std::move(text), err));
-}
-
-static tl::unexpected<Failure> refused(std::string text) {
-  return tl::unexpected<Failure>(Failure{Status::kRefused, false, std::move(text)});
 }
 
 static std::string new_name(const MessageId& id) {
@@ -46,10 +31,11 @@ static std::string new_name(const MessageId& id) {
 
 Result<BodyFiles> BodyFiles::open(const std::string& path) {
   std::string bodies = path + "/bodies";
-  if (::mkdir(bodies.c_str(), 0700) != 0 && errno != EEXIST) return failed("cannot make " + bodies, errno);
+  if (::mkdir(bodies.c_str(), 0700) != 0 && errno != EEXIST)
+    return failed_call("cannot make " + bodies, errno);
   BodyFiles files;
   files.directory_ = Fd(::open(bodies.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!files.directory_) return failed("cannot open " + bodies, errno);
+  if (!files.directory_) return failed_call("cannot open " + bodies, errno);
   return files;
 }
 
@@ -58,12 +44,12 @@ Result<Fd> BodyFiles::create(const MessageId& id) {
                  0600));
   if (fd) return fd;
   if (errno == EEXIST) return refused("a body with this id is being received");
-  return failed("cannot make a file for a body", errno);
+  return failed_call("cannot make a file for a body", errno);
 }
 
 static Result<void> check(int fd, std::uint64_t size, std::uint64_t checksum) {
   struct stat st {};
-  if (::fstat(fd, &st) != 0) return failed("cannot look at a body", errno);
+  if (::fstat(fd, &st) != 0) return failed_call("cannot look at a body", errno);
   if (!S_ISREG(st.st_mode) || static_cast<std::uint64_t>(st.st_size) != size) {
     return refused("the body has not the size that was announced");
   }
@@ -72,7 +58,7 @@ static Result<void> check(int fd, std::uint64_t size, std::uint64_t checksum) {
   for (std::uint64_t at = 0; at < size;) {
     ssize_t n = ::pread(fd, piece.get(), kReadPiece, static_cast<off_t>(at));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return failed("cannot read a body back", errno);
+    if (n < 0) return failed_call("cannot read a body back", errno);
     if (n == 0) return refused("the body became shorter while it was read");
     sum.add({piece.get(), static_cast<std::size_t>(n)});
     at += static_cast<std::uint64_t>(n);
@@ -89,18 +75,19 @@ Result<void> BodyFiles::keep(const MessageId& id, std::uint64_t size, std::uint6
   std::string from = new_name(id), to = id.text();
   Fd fd(::openat(directory(), from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd)
-    return errno == ENOENT ? refused("there is no body with this id") : failed("cannot open a body", errno);
+    return errno == ENOENT ? refused("there is no body with this id")
+                           : failed_call("cannot open a body", errno);
   auto checked = check(fd.get(), size, checksum);
   if (!checked) return checked;
   struct stat there {};
   if (::fstatat(directory(), to.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0) {
     return refused("another body has this id");
   }
-  if (::fdatasync(fd.get()) != 0) return failed("cannot sync a body", errno);
+  if (::fdatasync(fd.get()) != 0) return failed_call("cannot sync a body", errno);
   if (::renameat(directory(), from.c_str(), directory(), to.c_str()) != 0) {
-    return failed("cannot name a body", errno);
+    return failed_call("cannot name a body", errno);
   }
-  if (::fsync(directory()) != 0) return failed("cannot sync the bodies directory", errno);
+  if (::fsync(directory()) != 0) return failed_call("cannot sync the bodies directory", errno);
   return {};
 }
 
@@ -119,7 +106,7 @@ void BodyFiles::unlink_new(const MessageId& id) {
 static Result<std::vector<std::string>> names_in(int directory) {
   Fd copy(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   std::unique_ptr<DIR, int (*)(DIR*)> dir(copy ? ::fdopendir(copy.get()) : nullptr, ::closedir);
-  if (!dir) return failed("cannot read the bodies directory", errno);
+  if (!dir) return failed_call("cannot read the bodies directory", errno);
   (void)copy.release();  // closedir closes it
   std::vector<std::string> names;
   errno = 0;
@@ -127,7 +114,7 @@ static Result<std::vector<std::string>> names_in(int directory) {
     std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  if (errno != 0) return failed("cannot read the bodies directory", errno);
+  if (errno != 0) return failed_call("cannot read the bodies directory", errno);
   return names;
 }
 
@@ -145,7 +132,8 @@ Result<std::size_t> BodyFiles::sweep(const std::function<Result<bool>(const Mess
       if (!known) return tl::unexpected(known.error());
       if (*known) continue;
     }
-    if (::unlinkat(directory(), name.c_str(), 0) != 0) return failed("cannot remove a left-over body", errno);
+    if (::unlinkat(directory(), name.c_str(), 0) != 0)
+      return failed_call("cannot remove a left-over body", errno);
     ++count;
   }
   return count;

@@ -34,9 +34,4 @@ class BodyFiles {
   po::Fd directory_;
 };
 
-/// The failure of a system call on the store's files: no space and read-only are unavailable, anything that
-/// casts doubt on what is on disk is unknown.
-[[nodiscard]] Failure disk_failure(std::string text, int err);
-[[nodiscard]] bool is_no_space(int err);
-
 }  // namespace store

@@ -18,16 +18,20 @@
 
 namespace store::layout {
 
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 /// One value of this size fills one overflow page of LMDB (4,096 less the 16 octets of its head).
 inline constexpr std::size_t kPiece = 4080;
 /// What remains of a body after its whole pieces stands in the row of `message` if it is no longer than this.
 /// A longer remainder takes a page of its own: leaves from which messages go at random are less than half
 /// full in the long run (LMDB merges them below a quarter), so there it would take as much.
 inline constexpr std::size_t kMaxRest = 1700;
-/// Longest value of `mailbox`, and longest envelope: with the longest remainder it still fits one page, so
-/// that LMDB never searches for runs of pages.
+/// Longest value of `mailbox` and of `recipient`, and longest envelope: with the longest remainder it still
+/// fits one page, so that LMDB never searches for runs of pages.
 inline constexpr std::size_t kMaxRow = 2000;
+/// Longest name of a next hop: the key of `due` then keeps below LMDB's 511 octets.
+inline constexpr std::size_t kMaxHop = 300;
+/// Address, original, orcpt and hop of a recipient together: the rest of its row is for replies.
+inline constexpr std::size_t kMaxNames = 1500;
 
 inline constexpr std::string_view kVersionKey = "version";
 inline constexpr std::string_view kTotalsKey = "totals";
@@ -60,8 +64,8 @@ struct MessageRecord {
 }
 
 struct TotalsRecord {
-  std::uint64_t messages = 0, octets = 0, mailboxes = 0, entries = 0;
-  auto fields() { return std::tie(messages, octets, mailboxes, entries); }
+  std::uint64_t messages = 0, octets = 0, mailboxes = 0, entries = 0, waiting = 0;
+  auto fields() { return std::tie(messages, octets, mailboxes, entries, waiting); }
 };
 
 struct MailboxHead {
@@ -77,6 +81,18 @@ struct MailboxRow {
   auto fields() { return std::tie(size, notify, orcpt, prefix); }
 };
 
+/// The beginning of a row of `recipient`, which is a Waiting: as far as `due` follows it. The strings point
+/// into what was decoded.
+struct RecipientStart {
+  std::string_view address, original;
+  std::uint8_t notify = 0;
+  std::string_view orcpt, hop;
+  std::uint8_t lane = 0;
+  std::uint64_t next_ms = 0;
+  bool held = false;
+  auto fields() { return std::tie(address, original, notify, orcpt, hop, lane, next_ms, held); }
+};
+
 template <std::size_t N>
 struct Key {
   std::array<char, N> octets{};
@@ -85,6 +101,13 @@ struct Key {
 
 inline void put_big_endian(char* at, std::uint64_t value, int octets) {
   for (int i = 0; i < octets; ++i) at[i] = static_cast<char>(value >> (8 * (octets - 1 - i)));
+}
+
+/// The next one in order.
+template <std::size_t N>
+void add_one(Key<N>& key) {
+  for (std::size_t i = N; i-- > 0 && ++key.octets[i] == 0;) {
+  }
 }
 
 [[nodiscard]] inline Key<14> body_key(const po::MessageId& id, std::uint16_t n) {
@@ -114,6 +137,55 @@ inline void put_big_endian(char* at, std::uint64_t value, int octets) {
   std::transform(octets.begin(), octets.begin() + 12, id.octets.begin(),
                  [](char c) { return static_cast<std::uint8_t>(c); });
   return id;
+}
+
+[[nodiscard]] inline Key<16> recipient_key(const po::MessageId& id, std::uint32_t n) {
+  Key<16> key;
+  std::ranges::copy(id.bytes(), key.octets.begin());
+  put_big_endian(&key.octets[12], n, 4);
+  return key;
+}
+
+/// What a key of `due` says; `hop` points into it.
+struct DueParts {
+  std::string_view hop;
+  std::uint8_t lane = 0;
+  std::uint64_t next_ms = 0;
+  po::MessageId id;
+  std::uint32_t n = 0;
+};
+
+/// Behind the hop and its NUL: lane, time, id, number.
+inline constexpr std::size_t kDueTail = 1 + 8 + 12 + 4;
+
+class DueKey {
+ public:
+  /// The hop must not be longer than kMaxHop.
+  explicit DueKey(const DueParts& parts) : size_(parts.hop.size() + 1 + kDueTail) {
+    char* at = std::ranges::copy(parts.hop, octets_.data()).out;
+    *at++ = '\0';
+    *at++ = static_cast<char>(parts.lane);
+    put_big_endian(at, parts.next_ms, 8);
+    std::ranges::copy(parts.id.bytes(), at + 8);
+    put_big_endian(at + 20, parts.n, 4);
+  }
+  [[nodiscard]] std::string_view view() const { return {octets_.data(), size_}; }
+
+ private:
+  std::array<char, kMaxHop + 1 + kDueTail> octets_{};
+  std::size_t size_;
+};
+
+/// False: that is no key of `due`.
+[[nodiscard]] inline bool read_due_key(std::string_view key, DueParts& parts) {
+  if (key.size() <= 1 + kDueTail || key.size() > kMaxHop + 1 + kDueTail) return false;
+  std::string_view tail = key.substr(key.size() - kDueTail);
+  parts.hop = key.substr(0, key.size() - kDueTail - 1);
+  parts.lane = static_cast<std::uint8_t>(tail[0]);
+  parts.next_ms = read_big_endian(tail.substr(1, 8));
+  parts.id = id_of(tail.substr(9));
+  parts.n = static_cast<std::uint32_t>(read_big_endian(tail.substr(21)));
+  return key[parts.hop.size()] == '\0' && parts.hop.find('\0') == std::string_view::npos;
 }
 
 }  // namespace store::layout

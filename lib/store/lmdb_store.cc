@@ -12,6 +12,7 @@
 
 #include "lib/checksum.h"
 #include "lib/disk_space.h"
+#include "lib/store/failure.h"
 #include "lib/store/layout.h"
 #include "lib/store/transaction.h"
 
@@ -27,27 +28,6 @@ constexpr unsigned kMaxTables = 8;
 constexpr unsigned kMaxReaders = 16;  // the loop, and reader threads; not one per session
 
 constexpr const char *kTables = "data.mdb", *kNewTables = "new.mdb", *kNewTablesLock = "new.mdb-lock";
-
-tl::unexpected<Failure> refused(std::string text) {
-  return tl::unexpected<Failure>(Failure{Status::kRefused, false, std::move(text)});
-}
-
-/// A full map or transaction and a full disk leave the last commit as it was; so does a lack of memory or
-/// reader slots. For all else we do not know what stands on the disk.
-Failure sort_out(int rc, std::string_view doing) {
-  bool full = rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || is_no_space(rc);
-  bool harmless = full || rc == ENOMEM || rc == MDB_READERS_FULL || rc == EMFILE || rc == ENFILE;
-  return {harmless ? Status::kUnavailable : Status::kUnknown, full,
-          std::string(doing).append(": ").append(mdb_strerror(rc))};
-}
-
-tl::unexpected<Failure> failed(int rc, std::string_view doing) {
-  return tl::unexpected<Failure>(sort_out(rc, doing));
-}
-
-Failure damaged(std::string_view what) {
-  return {Status::kUnavailable, false, std::string("the store is damaged: ").append(what)};
-}
 
 /// Makes a directory entry last. A parent that may not be opened is left to the file system's journal.
 int sync_directory(int at, const char* name) {
@@ -139,10 +119,9 @@ int LmdbStore::make_tables(MDB_txn* txn) {
   struct {
     const char* name;
     MDB_dbi* table;
-  } const all[] = {{"message", &tables_.message},
-                   {"body", &tables_.body},
-                   {"mailbox", &tables_.mailbox},
-                   {"released", &tables_.released}};
+  } const all[] = {{"message", &tables_.message},     {"body", &tables_.body},
+                   {"mailbox", &tables_.mailbox},     {"released", &tables_.released},
+                   {"recipient", &tables_.recipient}, {"due", &tables_.due}};
   for (const auto& t : all) {
     int rc = mdb_dbi_open(txn, t.name, MDB_CREATE, t.table);
     if (rc != 0) return rc;
@@ -255,7 +234,7 @@ int LmdbStore::write_all(std::span<const Change> changes, std::vector<Result<std
 // itself that could not be written, LMDB refuses all further transactions, and what is in force only a new
 // start tells.
 Failure LmdbStore::failure_after_commit(int rc) {
-  Failure failure = sort_out(po::no_space_if_cut_short(rc, root_.get()), "cannot write to the store");
+  Failure failure = table_failure(po::no_space_if_cut_short(rc, root_.get()), "cannot write to the store");
   mdb::Txn probe;
   if (failure.status != Status::kUnknown && mdb::begin(env_.get(), 0, probe) == MDB_PANIC) {
     failure.status = Status::kUnknown;
@@ -332,19 +311,21 @@ static int read_pieces(MDB_txn* txn, MDB_dbi table, const MessageId& id, std::ui
   return rc;
 }
 
-/// MDB_NOTFOUND: not in the mailbox. MDB_CORRUPTED: in the mailbox, but not as it should be.
-int LmdbStore::read_row(std::uint64_t account, const MessageId& id, Content& content, bool& in_file) const {
-  mdb::Txn txn;
+int LmdbStore::read_prefix(MDB_txn* txn, std::uint64_t account, const MessageId& id, Content& content) const {
   std::string_view value;
-  int rc = mdb::begin(env_.get(), MDB_RDONLY, txn);
-  if (rc == 0) rc = mdb::get(txn.get(), tables_.mailbox, layout::mailbox_key(account, id).view(), value);
-  if (rc != 0) return rc;
+  int rc = mdb::get(txn, tables_.mailbox, layout::mailbox_key(account, id).view(), value);
   layout::MailboxRow row;
+  if (rc == 0 && !po::wire::decode(value, row)) rc = MDB_CORRUPTED;
+  if (rc == 0) content.prefix = row.prefix;
+  return rc;
+}
+
+/// All but what is in a file.
+int LmdbStore::read_body(MDB_txn* txn, const MessageId& id, Content& content, bool& in_file) const {
+  std::string_view value;
   MessageRecord record;
-  if (!po::wire::decode(value, row)) return MDB_CORRUPTED;
-  content.prefix = row.prefix;
-  rc = mdb::get(txn.get(), tables_.message, id.bytes(), value);
-  if (rc == MDB_NOTFOUND || (rc == 0 && !layout::read_record(value, record))) return MDB_CORRUPTED;
+  int rc = mdb::get(txn, tables_.message, id.bytes(), value);
+  if (rc == 0 && !layout::read_record(value, record)) rc = MDB_CORRUPTED;
   if (rc != 0) return rc;
   content.body_size = record.size;
   in_file = record.in_file;
@@ -353,7 +334,7 @@ int LmdbStore::read_row(std::uint64_t account, const MessageId& id, Content& con
   if (rest > value.size()) return MDB_CORRUPTED;
   std::string_view last = value.substr(value.size() - rest);
   content.body.reserve(record.size);
-  if (record.size > rest) rc = read_pieces(txn.get(), tables_.body, id, record.size - rest, content.body);
+  if (record.size > rest) rc = read_pieces(txn, tables_.body, id, record.size - rest, content.body);
   if (rc != 0 && rc != MDB_NOTFOUND) return rc;
   content.body += last;
   po::Checksum sum;
@@ -361,16 +342,21 @@ int LmdbStore::read_row(std::uint64_t account, const MessageId& id, Content& con
   return content.body.size() == record.size && sum.value() == record.checksum ? 0 : MDB_CORRUPTED;
 }
 
-// The file is opened after the transaction: it may have been unlinked in between, together with its mailbox
-// row, which a second look then shows. With a second round that finds the row but no file, the file is lost.
-Result<Content> LmdbStore::read(std::uint64_t account, const MessageId& id) const {
+// The file is opened after the transaction: it may have been unlinked in between, together with the rows,
+// which a second look then shows. With a second round that finds rows but no file, the file is lost.
+Result<Content> LmdbStore::read_content(std::optional<std::uint64_t> account, const MessageId& id) const {
   if (id == MessageId{}) return refused("there is no such message");
   for (int round = 0; round < 2; ++round) {
     Content content;
     bool in_file = false;
-    int rc = read_row(account, id, content, in_file);
+    mdb::Txn txn;
+    int rc = mdb::begin(env_.get(), MDB_RDONLY, txn);
+    if (rc == 0 && account) rc = read_prefix(txn.get(), *account, id, content);
     if (rc == MDB_NOTFOUND) return refused("there is no such message");
-    if (rc == MDB_CORRUPTED) return tl::unexpected(damaged("message " + id.text()));
+    if (rc == 0) rc = read_body(txn.get(), id, content, in_file);
+    txn.reset();
+    if (rc == MDB_NOTFOUND && !account) return refused("there is no such message");
+    if (rc == MDB_CORRUPTED || rc == MDB_NOTFOUND) return tl::unexpected(damaged("message " + id.text()));
     if (rc != 0) return failed(rc, "cannot read a message");
     if (!in_file) return content;
     content.file = files_.open_kept(id);
@@ -378,6 +364,29 @@ Result<Content> LmdbStore::read(std::uint64_t account, const MessageId& id) cons
     if (errno != ENOENT) return tl::unexpected(disk_failure("cannot open the body of " + id.text(), errno));
   }
   return tl::unexpected(damaged("the file of message " + id.text() + " is missing"));
+}
+
+Result<Content> LmdbStore::read(std::uint64_t account, const MessageId& id) const {
+  return read_content(account, id);
+}
+
+Result<Content> LmdbStore::body(const MessageId& id) const {
+  return read_content(std::nullopt, id);
+}
+
+Result<Head> LmdbStore::head(const MessageId& id) const {
+  auto found = find_record(id);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return refused("there is no such message");
+  Head head;
+  MessageRecord record;
+  po::wire::Reader reader(**found);
+  reader.get(record);
+  reader.get(head.envelope);
+  if (!reader.ok()) return tl::unexpected(damaged("message " + id.text()));
+  head.size = record.size;
+  head.arrival_ms = record.arrival_ms;
+  return head;
 }
 
 Result<Usage> LmdbStore::usage(std::uint64_t account) const {
@@ -439,6 +448,7 @@ Result<Totals> LmdbStore::totals() const {
   totals.octets = record.octets;
   totals.mailboxes = record.mailboxes;
   totals.entries = record.entries;
+  totals.waiting = record.waiting;
   return totals;
 }
 

@@ -33,6 +33,14 @@ class LmdbStore final : public Store {
   Result<Usage> usage(std::uint64_t account) const override;
   Result<bool> is_stored(const po::MessageId& id) const override;
   Result<Totals> totals() const override;
+  Result<Head> head(const po::MessageId& id) const override;
+  Result<Content> body(const po::MessageId& id) const override;
+  Result<std::vector<HopHead>> hops(std::string_view after, std::size_t limit) const override;
+  Result<Due> due(std::string_view hop, std::uint64_t now_ms, std::size_t limit,
+                  const std::function<bool(const RecipientKey&)>& taken) const override;
+  Result<std::vector<WaitingRow>> waiting(const po::MessageId& id, std::uint32_t from,
+                                          std::size_t limit) const override;
+  Result<std::vector<WaitingRow>> all_waiting(const RecipientKey& after, std::size_t limit) const override;
   Result<std::uint64_t> free_space() const override;
   Result<po::Fd> open_body(const po::MessageId& id) override;
   Result<void> keep_body(const po::MessageId& id, std::uint64_t size, std::uint64_t checksum) override;
@@ -52,7 +60,11 @@ class LmdbStore final : public Store {
   Failure failure_after_commit(int rc);
   Result<std::optional<std::string>> find_record(const po::MessageId& id) const;
   Result<bool> names_file(const po::MessageId& id) const;
-  int read_row(std::uint64_t account, const po::MessageId& id, Content& content, bool& in_file) const;
+  int read_prefix(MDB_txn* txn, std::uint64_t account, const po::MessageId& id, Content& content) const;
+  int read_body(MDB_txn* txn, const po::MessageId& id, Content& content, bool& in_file) const;
+  Result<Content> read_content(std::optional<std::uint64_t> account, const po::MessageId& id) const;
+  Result<std::vector<WaitingRow>> read_waiting(std::string_view start, std::size_t limit,
+                                               const po::MessageId* of) const;
 
   // The lock outlives all others: it is given back last.
   po::Fd root_, lock_;

@@ -73,7 +73,7 @@ using Cursor = std::unique_ptr<MDB_cursor, CloseCursor>;
 
 /// The named tables of the environment.
 struct Tables {
-  MDB_dbi meta = 0, message = 0, body = 0, mailbox = 0, released = 0;
+  MDB_dbi meta = 0, message = 0, body = 0, mailbox = 0, released = 0, recipient = 0, due = 0;
 };
 
 }  // namespace store::mdb

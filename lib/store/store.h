@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
@@ -59,9 +60,47 @@ struct Delivery {
   std::string prefix;  ///< lines before the body, CRLF ended
 };
 
-/// Keep this message and put it into these mailboxes, all or nothing. Idempotent: an id that is stored
-/// already, with the same size and checksum, is done and changes nothing. An account named twice gets it
-/// once. The value of the result: 1 if it was written, 0 if it was there.
+/// What an attempt to deliver left behind.
+struct Attempt {
+  std::uint64_t at_ms = 0;
+  std::string host;   ///< that was spoken to; empty: none
+  std::string reply;  ///< its words or ours, one line
+  auto fields() { return std::tie(at_ms, host, reply); }
+};
+
+/// A recipient that waits for a deliverer (man/store.5, table recipient). Address, original, orcpt and hop
+/// have at most 1,500 octets together. Words of attempts that are too many for its row are cut.
+struct Waiting {
+  std::string address;   ///< where it goes: behind aliases and forwarding; not empty
+  std::string original;  ///< what the client gave, if that was another address
+  std::uint8_t notify = 0;
+  std::string orcpt;
+  std::string hop;            ///< key of its next hop: 1 to 300 octets without NUL
+  std::uint8_t lane = 0;      ///< by sender: lanes of one hop are served in turn
+  std::uint64_t next_ms = 0;  ///< not before this; the clock's milliseconds since 1970
+  bool held = false;          ///< not tried until somebody releases it
+  bool delay_told = false;    ///< its sender has heard that it is late
+  bool by_hand = false;       ///< the Postmaster chose the hop: the routing table does not change it
+  std::uint16_t attempts = 0;
+  std::vector<Attempt> last;  ///< the newest attempts, oldest first; at most kMostAttempts are kept
+  auto fields() {
+    return std::tie(address, original, notify, orcpt, hop, lane, next_ms, held, delay_told, by_hand, attempts,
+                    last);
+  }
+};
+inline constexpr std::size_t kMostAttempts = 8;
+
+/// A recipient of a message by its number, which it keeps while others of the message go.
+struct RecipientKey {
+  po::MessageId id;
+  std::uint32_t n = 0;
+  auto operator<=>(const RecipientKey&) const = default;
+};
+
+/// Keep this message, put it into these mailboxes, and have it wait for these recipients, all or nothing; one
+/// of both lists has an entry. Idempotent: an id that is stored already, with the same size and checksum, is
+/// done and changes nothing. An account named twice gets it once. `waiting` are numbered from 0. The value of
+/// the result: 1 if it was written, 0 if it was there.
 struct Accept {
   po::MessageId id;
   Envelope envelope;
@@ -71,6 +110,26 @@ struct Accept {
   bool in_file = false;  ///< keep_body() was done for this id; `body` is empty
   std::string body;
   std::vector<Delivery> deliveries;
+  std::vector<Waiting> waiting;
+};
+
+/// What became of recipients that waited, and the notices about it, all or nothing: a bounce is stored in the
+/// transaction that takes away what it reports. Recipients that are not there (any more) are passed over; if
+/// none of those named was there, the notices are not stored either. Without notices and without `later` it
+/// finds space on a full disk too. With its last recipient and last mailbox the message goes, by a Release.
+/// The value: how many recipients were there.
+struct Settle {
+  po::MessageId id;
+  std::vector<std::uint32_t> gone;  ///< delivered, failed, removed
+  struct Later {
+    std::uint32_t n = 0;
+    Waiting now;  ///< replaces the row; `due` follows
+  };
+  std::vector<Later> later;
+  std::vector<Accept> notices;
+  /// Mailboxes that the message goes into instead, if one of those named was there: the directory has changed
+  /// since it came. One that has it already is passed over.
+  std::vector<Delivery> deliveries = {};
 };
 
 /// Take these out of a mailbox. What is not there is no error. The value: how many there were.
@@ -79,13 +138,14 @@ struct Expunge {
   std::vector<po::MessageId> ids;
 };
 
-/// Work off what was expunged, the oldest messages first: free what no mailbox names any more. The value: how
-/// many messages were worked off; less than `at_most` means that nothing is left.
+/// Work off what was expunged and settled, the oldest messages first: free what no mailbox and no recipient
+/// names any more. The value: how many messages were worked off; less than `at_most` means that nothing is
+/// left.
 struct Release {
   std::size_t at_most = 128;
 };
 
-using Change = std::variant<Accept, Expunge, Release>;
+using Change = std::variant<Accept, Expunge, Release, Settle>;
 
 struct Item {
   po::MessageId id;
@@ -109,8 +169,38 @@ struct Totals {
   std::uint64_t octets = 0;       ///< of bodies, each counted once
   std::uint64_t mailboxes = 0;    ///< that hold something
   std::uint64_t entries = 0;      ///< in all mailboxes
+  std::uint64_t waiting = 0;      ///< recipients that wait for a deliverer, held ones too
   std::uint64_t file_octets = 0;  ///< size of the table file
   po::MessageId oldest;           ///< zero if there is none
+};
+
+/// A message without its body.
+struct Head {
+  std::uint64_t size = 0;
+  std::uint64_t arrival_ms = 0;
+  Envelope envelope;
+};
+
+struct WaitingRow {
+  RecipientKey key;
+  Waiting row;
+};
+
+struct DueRow {
+  RecipientKey key;
+  std::uint8_t lane = 0;
+  std::uint64_t next_ms = 0;
+};
+
+struct Due {
+  std::vector<DueRow> rows;
+  bool more = false;          ///< more is due than was asked for
+  std::uint64_t next_ms = 0;  ///< when the first one is due that is not yet; 0: there is none
+};
+
+struct HopHead {
+  std::string hop;
+  std::uint64_t next_ms = 0;  ///< when the first of its recipients is due
 };
 
 /// Every call is a whole: nothing is held between two calls. `apply` is called by one thread; the body
@@ -133,6 +223,28 @@ class Store {
   [[nodiscard]] virtual Result<Usage> usage(std::uint64_t account) const = 0;
   [[nodiscard]] virtual Result<bool> is_stored(const po::MessageId& id) const = 0;
   [[nodiscard]] virtual Result<Totals> totals() const = 0;
+
+  // ---- what waits for deliverers
+  /// Refused: no such message.
+  [[nodiscard]] virtual Result<Head> head(const po::MessageId& id) const = 0;
+  /// The body, whole or as a read-only file; `prefix` is empty. Refused: no such message.
+  [[nodiscard]] virtual Result<Content> body(const po::MessageId& id) const = 0;
+  /// Next hops that have a recipient that is not held, by name, those after `after`; at most `limit`. Costs
+  /// by the hops, not by the recipients.
+  [[nodiscard]] virtual Result<std::vector<HopHead>> hops(std::string_view after,
+                                                          std::size_t limit) const = 0;
+  /// Recipients of a hop that are due at `now_ms`, in turn from its lanes, in each lane the longest due
+  /// first; without those that `taken` knows, which count as their lane's turns. Which lane begins changes
+  /// with `now_ms`. Costs by the lanes and what is returned or taken.
+  [[nodiscard]] virtual Result<Due> due(std::string_view hop, std::uint64_t now_ms, std::size_t limit,
+                                        const std::function<bool(const RecipientKey&)>& taken) const = 0;
+  /// Of one message, from number `from` on.
+  [[nodiscard]] virtual Result<std::vector<WaitingRow>> waiting(const po::MessageId& id, std::uint32_t from,
+                                                                std::size_t limit) const = 0;
+  /// Of all messages, the oldest first, those after `after` (a zero id: from the first).
+  [[nodiscard]] virtual Result<std::vector<WaitingRow>> all_waiting(const RecipientKey& after,
+                                                                    std::size_t limit) const = 0;
+
   /// Octets that the file system still has for this user.
   [[nodiscard]] virtual Result<std::uint64_t> free_space() const = 0;
 

@@ -6,6 +6,8 @@
 
 #include "lib/disk_space.h"
 #include "lib/error.h"
+#include "lib/store/failure.h"
+#include "lib/store/waiting_row.h"
 
 namespace store {
 
@@ -21,22 +23,18 @@ int drop_not_found(int rc) {
   return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-tl::unexpected<Failure> refused(std::string text) {
-  return tl::unexpected<Failure>(Failure{Status::kRefused, false, std::move(text)});
-}
-
 /// What is wrong with the change itself; empty: nothing.
 std::string_view fault_of(const Accept& a, std::size_t envelope_size) {
   if (a.id == MessageId{}) return "the message id is zero";
-  if (a.deliveries.empty()) return "the message goes nowhere";
-  if (a.deliveries.size() > 1'000'000) return "the message has too many recipients";
+  if (a.deliveries.empty() && a.waiting.empty()) return "the message goes nowhere";
+  if (a.deliveries.size() + a.waiting.size() > 1'000'000) return "the message has too many recipients";
   if (!a.in_file && a.body.size() != a.size) return "the body has not the size that was announced";
   if (a.in_file && !a.body.empty()) return "the body is in two places";
   if (!a.in_file && a.size > po::messages::kSmallBody) return "the body is too large for rows";
   if (envelope_size > layout::kMaxRow) return "the envelope is too large";
-  for (const Delivery& d : a.deliveries) {
-    if (d.account == 0) return "there is no account 0";
-    if (d.orcpt.size() + d.prefix.size() > layout::kMaxRow - 32) return "a recipient is too long";
+  if (std::string_view fault = fault_of(a.deliveries); !fault.empty()) return fault;
+  for (const Waiting& w : a.waiting) {
+    if (std::string_view fault = fault_of(w); !fault.empty()) return fault;
   }
   return {};
 }
@@ -54,6 +52,14 @@ std::vector<const Delivery*> in_key_order(const std::vector<Delivery>& deliverie
 }
 
 }  // namespace
+
+std::string_view fault_of(const std::vector<Delivery>& deliveries) {
+  for (const Delivery& d : deliveries) {
+    if (d.account == 0) return "there is no account 0";
+    if (d.orcpt.size() + d.prefix.size() > layout::kMaxRow - 32) return "a recipient is too long";
+  }
+  return {};
+}
 
 // ---- TableCursor
 
@@ -105,6 +111,8 @@ int Transaction::begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t sp
   if (rc == 0) rc = body_.open(txn_.get(), tables.body);
   if (rc == 0) rc = mailbox_.open(txn_.get(), tables.mailbox);
   if (rc == 0) rc = released_.open(txn_.get(), tables.released);
+  if (rc == 0) rc = recipient_.open(txn_.get(), tables.recipient);
+  if (rc == 0) rc = due_.open(txn_.get(), tables.due);
   std::string_view value;
   if (rc == 0) rc = mdb::get(txn_.get(), tables.meta, layout::kTotalsKey, value);
   if (rc == 0 && !po::wire::decode(value, totals_)) rc = MDB_CORRUPTED;
@@ -152,6 +160,7 @@ int Transaction::measure_room(MDB_env* env, std::uint64_t spare) {
 int Transaction::apply(const Change& change, Result<std::uint64_t>& result) {
   if (const auto* a = std::get_if<Accept>(&change)) return accept(*a, result);
   if (const auto* e = std::get_if<Expunge>(&change)) return expunge(*e, result);
+  if (const auto* s = std::get_if<Settle>(&change)) return settle(*s, result);
   return release(std::get<Release>(change), result);
 }
 
@@ -162,52 +171,83 @@ int Transaction::commit() {
     int rc = mdb_put(txn_.get(), tables_.meta, &k, &v, 0);
     if (rc != 0) return rc;
   }
-  message_ = {}, body_ = {}, mailbox_ = {}, released_ = {};
+  message_ = {}, body_ = {}, mailbox_ = {}, released_ = {}, recipient_ = {}, due_ = {};
   return mdb::commit(txn_);
 }
 
-int Transaction::accept(const Accept& change, Result<std::uint64_t>& result) {
-  std::string envelope = po::wire::encode(change.envelope);
-  if (std::string_view fault = fault_of(change, envelope.size()); !fault.empty()) {
+/// What would become of it: `result` is 1 if it is to be written. Nothing is changed.
+int Transaction::look_at(const Accept& change, Result<std::uint64_t>& result) {
+  std::size_t envelope_size = po::wire::encode(change.envelope).size();
+  if (std::string_view fault = fault_of(change, envelope_size); !fault.empty()) {
     result = refused(std::string(fault));
     return 0;
   }
   std::string_view value;
-  int rc = mdb::get(txn_.get(), tables_.message, change.id.bytes(), value);
-  if (rc == 0) {
-    MessageRecord there;
-    if (!layout::read_record(value, there)) return MDB_CORRUPTED;
-    result = 0;
-    if (there.size != change.size || there.checksum != change.checksum) {
-      result = refused("another message has this id");
-    }
-    return 0;
-  }
-  if (rc != MDB_NOTFOUND) return rc;
-  // An estimate from above: the body, a leaf and a split for each mailbox, the leaves of the other tables.
-  // The paths to the roots are in the reserve.
-  std::uint64_t need = layout::pieces(change.body.size()) + 2 * change.deliveries.size() + 3;
-  if (room_ < reserve_ + need) {
-    result = tl::unexpected(Failure{Status::kUnavailable, true, "the store's map or disk is full"});
-    return 0;
-  }
-  room_ -= need;
-  auto deliveries = in_key_order(change.deliveries);
-  rc = write_message(change, envelope, static_cast<std::uint32_t>(deliveries.size()));
-  for (const Delivery* d : deliveries) {
-    if (rc != 0) break;
-    rc = deliver(*d, change);
-  }
+  int rc = message_.find(change.id.bytes(), value);
   result = 1;
+  if (rc != 0) return drop_not_found(rc);
+  MessageRecord there;
+  if (!layout::read_record(value, there)) return MDB_CORRUPTED;
+  result = 0;
+  if (there.size != change.size || there.checksum != change.checksum) {
+    result = refused("another message has this id");
+  }
+  return 0;
+}
+
+// An estimate from above: the body, a leaf and a split for each mailbox, the leaves of the other tables. The
+// paths to the roots are in the reserve.
+int Transaction::pages_of(const Accept& change, std::uint64_t& pages) {
+  pages += layout::pieces(change.body.size()) + 2 * change.deliveries.size() + 3;
+  return change.waiting.empty() ? 0 : pages_of(change.waiting, pages);
+}
+
+// Rows of `recipient` come side by side. Those of `due` do so for each hop, so that there are no more leaves
+// to be copied than hops, nor than the table has. Leaves are half full at least when they were split.
+int Transaction::pages_of(const std::vector<Waiting>& waiting, std::uint64_t& pages) {
+  std::uint64_t octets = 0, places = 0;
+  const Waiting* last = nullptr;
+  for (const Waiting& w : waiting) {
+    octets += most_octets(w);
+    if (last == nullptr || last->hop != w.hop) ++places;
+    last = &w;
+  }
+  MDB_stat stat{};
+  int rc = mdb_stat(txn_.get(), tables_.due, &stat);
+  pages += 2 * (octets / layout::kPiece + std::min<std::uint64_t>(places, stat.ms_leaf_pages + 1)) + 4;
   return rc;
 }
 
-int Transaction::write_message(const Accept& change, const std::string& envelope, std::uint32_t references) {
+int Transaction::accept(const Accept& change, Result<std::uint64_t>& result) {
+  int rc = look_at(change, result);
+  if (rc != 0 || !result || *result == 0) return rc;
+  std::uint64_t need = 0;
+  rc = pages_of(change, need);
+  if (rc != 0) return rc;
+  if (room_ < reserve_ + need) {
+    result = no_room();
+    return 0;
+  }
+  room_ -= need;
+  return write(change);
+}
+
+int Transaction::write(const Accept& change) {
+  auto deliveries = in_key_order(change.deliveries);
+  int rc = write_message(change, static_cast<std::uint32_t>(deliveries.size() + change.waiting.size()));
+  for (const Delivery* d : deliveries) {
+    if (rc == 0) rc = deliver(*d, change.id, change.size);
+  }
+  return rc == 0 ? write_waiting(change) : rc;
+}
+
+int Transaction::write_message(const Accept& change, std::uint32_t references) {
   MessageRecord record{change.size, change.checksum, change.arrival_ms, references, change.in_file};
   std::string_view body = change.body;
   std::size_t in_pieces = body.size() - layout::rest(body.size());
   std::string row = po::wire::encode(record);
-  row.append(envelope).append(body.substr(in_pieces));
+  po::wire::Writer(row).put(change.envelope);
+  row.append(body.substr(in_pieces));
   int rc = message_.put(change.id.bytes(), row);
   for (std::size_t at = 0, n = 0; rc == 0 && at < in_pieces; at += layout::kPiece, ++n) {
     rc = body_.put(layout::body_key(change.id, static_cast<std::uint16_t>(n)).view(),
@@ -236,19 +276,18 @@ int Transaction::put_head(std::uint64_t account, const MailboxHead& head, bool w
   return mailbox_.put(key.view(), po::wire::encode(head));
 }
 
-int Transaction::deliver(const Delivery& delivery, const Accept& change) {
+int Transaction::deliver(const Delivery& delivery, const MessageId& id, std::uint64_t size) {
   MailboxHead head;
   int rc = get_head(delivery.account, head);
   bool was_there = rc == 0;
   if (rc != 0 && rc != MDB_NOTFOUND) return rc;
-  layout::MailboxRow row{delivery.prefix.size() + change.size, delivery.notify, delivery.orcpt,
-                         delivery.prefix};
+  layout::MailboxRow row{delivery.prefix.size() + size, delivery.notify, delivery.orcpt, delivery.prefix};
   ++head.messages;
   head.octets += row.size;
   ++totals_.entries;
   rc = put_head(delivery.account, head, was_there);
   if (rc != 0) return rc;
-  return mailbox_.put(layout::mailbox_key(delivery.account, change.id).view(), po::wire::encode(row));
+  return mailbox_.put(layout::mailbox_key(delivery.account, id).view(), po::wire::encode(row));
 }
 
 int Transaction::expunge(const Expunge& change, Result<std::uint64_t>& result) {
@@ -257,7 +296,9 @@ int Transaction::expunge(const Expunge& change, Result<std::uint64_t>& result) {
   auto same = std::ranges::unique(ids);
   ids.erase(same.begin(), same.end());
   int rc = take_out(change.account, ids, gone);
-  if (rc == 0) rc = note_released(gone);
+  for (const MessageId& id : gone) {
+    if (rc == 0) rc = note_released(id, 1);
+  }
   result = gone.size();
   return rc;
 }
@@ -289,19 +330,14 @@ int Transaction::take_out(std::uint64_t account, const std::vector<MessageId>& i
   return put_head(account, head, true);
 }
 
-int Transaction::note_released(const std::vector<MessageId>& ids) {
-  const std::string once = po::wire::encode(std::uint32_t{1});
-  for (const MessageId& id : ids) {
-    std::string_view value = once;
-    int rc = released_.insert(id.bytes(), value);
-    if (rc == MDB_KEYEXIST) {
-      std::uint32_t count = 0;
-      rc = po::wire::decode(value, count) ? released_.put(id.bytes(), po::wire::encode(count + 1))
-                                          : MDB_CORRUPTED;
-    }
-    if (rc != 0) return rc;
-  }
-  return 0;
+int Transaction::note_released(const MessageId& id, std::uint32_t count) {
+  std::string row = po::wire::encode(count);
+  std::string_view value = row;
+  int rc = released_.insert(id.bytes(), value);
+  if (rc != MDB_KEYEXIST) return rc;
+  std::uint32_t before = 0;
+  if (!po::wire::decode(value, before)) return MDB_CORRUPTED;
+  return released_.put(id.bytes(), po::wire::encode(before + count));
 }
 
 // By id, not in the order of deletion: what lies side by side in the tables goes together, and whole pages

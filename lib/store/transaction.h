@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ class TableCursor {
   std::string last_;  ///< empty: the table was; never smaller than the last key
 };
 
+/// What is wrong with these; empty: nothing.
+[[nodiscard]] std::string_view fault_of(const std::vector<Delivery>& deliveries);
+
 class Transaction {
  public:
   /// New messages leave `spare` octets of the disk free, besides the reserve.
@@ -48,13 +52,26 @@ class Transaction {
   int accept(const Accept& change, Result<std::uint64_t>& result);
   int expunge(const Expunge& change, Result<std::uint64_t>& result);
   int release(const Release& change, Result<std::uint64_t>& result);
-  int write_message(const Accept& change, const std::string& envelope, std::uint32_t references);
-  int deliver(const Delivery& delivery, const Accept& change);
+  int settle(const Settle& change, Result<std::uint64_t>& result);
+  int look_at(const Accept& change, Result<std::uint64_t>& result);
+  int pages_of(const Accept& change, std::uint64_t& pages);
+  int pages_of(const std::vector<Waiting>& waiting, std::uint64_t& pages);
+  int write(const Accept& change);
+  int write_waiting(const Accept& change);
+  int look_at(const Settle& change, bool& any, Result<std::uint64_t>& result);
+  int look_at_notices(const Settle& change, std::uint64_t& pages, std::vector<const Accept*>& write,
+                      Result<std::uint64_t>& result);
+  int find_waiting(const po::MessageId& id, std::uint32_t n, std::optional<layout::DueKey>& due);
+  int take_away(const Settle& change, std::uint64_t& gone);
+  int put_off(const Settle& change, std::uint64_t& done);
+  int deliver_late(const Settle& change);
+  int write_message(const Accept& change, std::uint32_t references);
+  int deliver(const Delivery& delivery, const po::MessageId& id, std::uint64_t size);
   int put_head(std::uint64_t account, const layout::MailboxHead& head, bool was_there);
   int get_head(std::uint64_t account, layout::MailboxHead& head);
   int take_out(std::uint64_t account, const std::vector<po::MessageId>& ids,
                std::vector<po::MessageId>& gone);
-  int note_released(const std::vector<po::MessageId>& ids);
+  int note_released(const po::MessageId& id, std::uint32_t count);
   int lower(const po::MessageId& id, std::uint32_t by);
   int drop(const po::MessageId& id, const layout::MessageRecord& record);
   int measure_room(MDB_env* env, std::uint64_t spare);
@@ -62,7 +79,7 @@ class Transaction {
   // The cursors go before the transaction does: LMDB wants it so in write transactions.
   mdb::Txn txn_;
   mdb::Tables tables_;
-  TableCursor message_, body_, mailbox_, released_;
+  TableCursor message_, body_, mailbox_, released_, recipient_, due_;
   layout::TotalsRecord totals_;
   bool changed_ = false;
   std::uint64_t room_ = 0, reserve_ = 0;  ///< pages

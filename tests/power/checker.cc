@@ -14,6 +14,14 @@ using store::Store;
 
 static constexpr std::size_t kAll = 1'000'000;
 
+/// Whether these recipients wait and no others, each as it was put.
+static bool same_waiting(const Store& store, const Held& expected) {
+  auto rows = store.all_waiting({}, kAll);
+  return rows && std::ranges::equal(*rows, expected.waiting, [](const auto& row, const auto& known) {
+           return row.key == known.first && po::wire::encode(row.row) == po::wire::encode(known.second);
+         });
+}
+
 /// Whether the mailboxes hold these messages and no others; contents come later.
 static bool same_ids(const Store& store, const Mailboxes& expected, std::uint64_t last_account) {
   for (std::uint64_t account = 1; account <= last_account; ++account) {
@@ -73,18 +81,56 @@ std::string Checker::check_mailboxes(const Store& store, const Mailboxes& expect
   return {};
 }
 
+/// What the recipients wait with, and that schedulers find them.
+std::string Checker::check_waiting(const Store& store, const Held& expected) {
+  std::size_t not_held = 0, due = 0;
+  po::MessageId last;
+  for (const auto& [key, row] : expected.waiting) {
+    if (!row.held) ++not_held;
+    if (key.id == last) continue;
+    last = key.id;
+    auto content = store.body(key.id);
+    auto head = store.head(key.id);
+    ++messages_read_;
+    if (!content) return "a message that waits: " + content.error().text;
+    const std::string& body = history_.bodies.at(key.id);
+    if (octets_of(*content) != body) return key.id.text() + ", which waits, has another body";
+    if (!head || head->size != body.size()) return key.id.text() + ", which waits, has no head";
+  }
+  auto hops = store.hops("", kAll);
+  if (!hops) return hops.error().text;
+  for (const store::HopHead& hop : *hops) {
+    auto rows = store.due(hop.hop, UINT64_MAX, kAll, [](const store::RecipientKey&) { return false; });
+    if (!rows) return rows.error().text;
+    due += rows->rows.size();
+    for (const store::DueRow& row : rows->rows) {
+      auto found = expected.waiting.find(row.key);
+      if (found == expected.waiting.end() || found->second.hop != hop.hop ||
+          found->second.next_ms != row.next_ms || found->second.held) {
+        return "what is due is not what waits";
+      }
+    }
+  }
+  auto totals = store.totals();
+  if (!totals || totals->waiting != expected.waiting.size()) return "the totals count recipients wrongly";
+  return due == not_held ? "" : "a recipient waits and is never due";
+}
+
 std::string Checker::check(std::size_t answered, std::size_t begun, bool go_on) {
   static constexpr std::uint64_t kLastAccount = 10;  // one more than the load uses
   auto opened = LmdbStore::open({path_, kMapOctets});
   if (!opened) return "does not open: " + opened.error().text;
-  const Mailboxes* expected = &history_.after[answered];
-  if (!same_ids(**opened, *expected, kLastAccount)) {
-    if (begun == answered) return "the mailboxes do not hold what was acknowledged";
+  auto holds = [&opened](const Held& held) {
+    return same_ids(**opened, held.mailboxes, kLastAccount) && same_waiting(**opened, held);
+  };
+  const Held* expected = &history_.after[answered];
+  if (!holds(*expected)) {
+    if (begun == answered) return "the store does not hold what was acknowledged";
     expected = &history_.after[begun];
-    if (!same_ids(**opened, *expected, kLastAccount))
-      return "a change is there in part, or something is lost";
+    if (!holds(*expected)) return "a change is there in part, or something is lost";
   }
-  std::string wrong = check_mailboxes(**opened, *expected);
+  std::string wrong = check_mailboxes(**opened, expected->mailboxes);
+  if (wrong.empty()) wrong = check_waiting(**opened, *expected);
   opened->reset();
   if (wrong.empty()) wrong = check_tables(path_);
   if (wrong.empty() && go_on) wrong = check_going_on();
@@ -105,6 +151,9 @@ std::string Checker::check_going_on() {
     sum.add(a->body);
     a->checksum = sum.value();
     a->deliveries = {{1, 0, "", ""}, {2, 0, "", ""}};
+    a->waiting.resize(1);
+    a->waiting[0].address = "user@example.net";
+    a->waiting[0].hop = "example.net";
   }
   auto file = store.open_body(large.id);
   if (!file || ::write(file->get(), large.body.data(), large.body.size()) != 70'000 ||
@@ -132,13 +181,18 @@ std::string Checker::check_going_on() {
     for (const store::Item& item : *items) all.ids.push_back(item.id);
     changes.emplace_back(std::move(all));
   }
+  auto rows = (*opened)->all_waiting({}, kAll);
+  if (!rows) return rows.error().text;
+  for (const store::WaitingRow& row : *rows) {
+    changes.emplace_back(store::Settle{row.key.id, {row.key.n}, {}, {}});
+  }
   changes.emplace_back(store::Release{kAll});
   for (const auto& result : (*opened)->apply(changes)) {
     if (!result) return "cannot delete all: " + result.error().text;
   }
   auto totals = (*opened)->totals();
   if (!totals || totals->messages != 0 || totals->octets != 0 || totals->entries != 0 ||
-      totals->mailboxes != 0) {
+      totals->mailboxes != 0 || totals->waiting != 0) {
     return "is not empty when all was deleted";
   }
   opened->reset();

@@ -21,6 +21,7 @@ class Checker {
 
  private:
   std::string check_mailboxes(const store::Store& store, const Mailboxes& expected);
+  std::string check_waiting(const store::Store& store, const Held& expected);
   std::string check_message(const store::Store& store, std::uint64_t account, const store::Item& item,
                             const std::string& prefix);
   std::string check_going_on();

@@ -12,13 +12,16 @@ using store::Accept;
 using store::Change;
 using store::Expunge;
 using store::Release;
+using store::Settle;
+using store::Waiting;
 
 static constexpr std::uint64_t kAccounts = 9;
 static constexpr std::size_t kManyMessages = 8;  // in one mailbox: then more is deleted than comes
+static constexpr std::size_t kManyWaiting = 60;  // recipients: then more of them go
 static constexpr std::uint64_t kNewStart = 41;   // so many commits
 
 Load::Load(std::uint64_t seed, std::string path, Recorder& recorder)
-    : dice_(seed), path_(std::move(path)), recorder_(recorder), history_{{}, {Mailboxes{}}} {}
+    : dice_(seed), path_(std::move(path)), recorder_(recorder), history_{{}, {Held{}}} {}
 
 bool Load::failed(const store::Failure& failure) {
   error_ = failure.text;
@@ -80,7 +83,10 @@ Accept Load::next_accept(std::size_t size) {
   sum.add(a.body);
   a.checksum = sum.value();
   a.arrival_ms = 1'700'000'000'000 + number_;
-  for (std::uint64_t n = dice_.chance(80) ? 1 + dice_.below(5) : 1; n > 0; --n) {
+  std::uint64_t waiting = dice_.chance(60) ? dice_.below(12) : dice_.below(2);
+  for (std::uint64_t n = waiting; n > 0; --n) a.waiting.push_back(next_waiting());
+  std::uint64_t least = waiting > 0 && dice_.chance(128) ? 0 : 1;
+  for (std::uint64_t n = least + (dice_.chance(80) ? dice_.below(5) : 0); n > 0; --n) {
     std::uint64_t account = 1 + dice_.below(kAccounts);
     a.deliveries.push_back({account, 0, "", "Delivered-To: " + std::to_string(account) + "@example.org\r\n"});
   }
@@ -88,10 +94,43 @@ Accept Load::next_accept(std::size_t size) {
   return a;
 }
 
+Waiting Load::next_waiting() {
+  static const char* const kHops[] = {"example.net", "example.com", "[relay.example.org]:587"};
+  Waiting w;
+  w.address = "user" + std::to_string(dice_.below(1000)) + "@example.net";
+  w.hop = kHops[dice_.below(3)];
+  w.lane = static_cast<std::uint8_t>(dice_.below(4));
+  w.next_ms = 1'700'000'000'000 + dice_.below(100'000);
+  w.held = dice_.chance(20);
+  for (std::uint64_t n = dice_.chance(128) ? dice_.below(4) : 0; n > 0; --n) {
+    w.last.push_back({dice_.below(1000), "mx.example.net", std::string(dice_.below(150), 'r')});
+  }
+  return w;
+}
+
+/// Of one message: some go, some are put off, and a notice comes about what went.
+Change Load::next_settle() {
+  Settle s;
+  if (now_.waiting.empty()) return s;
+  auto row = now_.waiting.lower_bound({make_id(dice_.below(number_ + 1)), 0});
+  if (row == now_.waiting.end()) row = now_.waiting.begin();
+  s.id = row->first.id;
+  bool many = now_.waiting.size() > kManyWaiting;
+  for (; row != now_.waiting.end() && row->first.id == s.id; ++row) {
+    if (dice_.chance(many ? 200 : 100)) {
+      s.gone.push_back(row->first.n);
+    } else if (dice_.chance(100)) {
+      s.later.push_back({row->first.n, next_waiting()});
+    }
+  }
+  if (dice_.chance(100)) s.notices.push_back(next_accept(dice_.chance(128) ? 700 : 5000));
+  return s;
+}
+
 Change Load::next_expunge() {
   Expunge e{1 + dice_.below(kAccounts), {}};
-  auto box = now_.find(e.account);
-  if (box == now_.end()) return e;
+  auto box = now_.mailboxes.find(e.account);
+  if (box == now_.mailboxes.end()) return e;
   bool much = box->second.size() > kManyMessages;
   for (const auto& [id, prefix] : box->second) {
     if (dice_.chance(much ? 160 : 50)) e.ids.push_back(id);
@@ -137,14 +176,35 @@ bool Load::large_body(std::vector<Change>& batch) {
   return !dice_.chance(100) || begin_large();
 }
 
+void Load::note_accept(const Accept& a) {
+  for (const store::Delivery& d : a.deliveries) now_.mailboxes[d.account].emplace(a.id, d.prefix);
+  for (std::uint32_t n = 0; n < a.waiting.size(); ++n) now_.waiting[{a.id, n}] = a.waiting[n];
+}
+
+void Load::note_settle(const Settle& s) {
+  std::size_t there = 0;
+  for (std::uint32_t n : s.gone) there += now_.waiting.erase({s.id, n});
+  for (const auto& [n, row] : s.later) {
+    auto found = now_.waiting.find({s.id, n});
+    if (found == now_.waiting.end()) continue;
+    found->second = row;
+    ++there;
+  }
+  for (const Accept& notice : s.notices) {
+    if (there > 0) note_accept(notice);
+  }
+}
+
 void Load::note(const Change& change) {
   if (const auto* a = std::get_if<Accept>(&change)) {
-    for (const store::Delivery& d : a->deliveries) now_[d.account].emplace(a->id, d.prefix);
+    note_accept(*a);
+  } else if (const auto* s = std::get_if<Settle>(&change)) {
+    note_settle(*s);
   } else if (const auto* e = std::get_if<Expunge>(&change)) {
-    auto box = now_.find(e->account);
-    if (box == now_.end()) return;
+    auto box = now_.mailboxes.find(e->account);
+    if (box == now_.mailboxes.end()) return;
     for (const po::MessageId& id : e->ids) box->second.erase(id);
-    if (box->second.empty()) now_.erase(box);
+    if (box->second.empty()) now_.mailboxes.erase(box);
   }
 }
 
@@ -155,11 +215,13 @@ bool Load::step() {
   std::vector<Change> batch;
   if (!large_body(batch)) return false;
   for (std::uint64_t n = 1 + dice_.below(6); n > 0; --n) {
-    std::uint64_t what = dice_.below(8);
+    std::uint64_t what = dice_.below(11);
     if (what < 2) {
       batch.push_back(next_expunge());
     } else if (what == 2) {
       batch.emplace_back(Release{dice_.below(40)});
+    } else if (what < 6) {
+      batch.push_back(next_settle());
     } else {
       batch.emplace_back(next_accept(kSizes[dice_.below(std::size(kSizes))]));
     }

@@ -1,6 +1,7 @@
 // Mail that comes and goes, in one thread and by a seed: what the store is given, and what it must hold after
-// each of its answers. Bodies of all sizes in rows and in files, messages in several mailboxes, deletions
-// that are worked off later, bodies that are given up, a new start now and then.
+// each of its answers. Bodies of all sizes in rows and in files, messages in several mailboxes and for
+// recipients that wait, which go, are put off and leave notices, deletions that are worked off later, bodies
+// that are given up, a new start now and then.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,16 @@ inline constexpr std::uint64_t kMapOctets = 32ULL << 20;
 using Mailbox = std::map<po::MessageId, std::string>;  ///< prefix lines
 using Mailboxes = std::map<std::uint64_t, Mailbox>;    ///< none that is empty
 
+/// All that a store holds.
+struct Held {
+  Mailboxes mailboxes;
+  std::map<store::RecipientKey, store::Waiting> waiting;
+};
+
 /// What was asked of the store, and what was answered.
 struct History {
   std::map<po::MessageId, std::string> bodies;  ///< all that were ever offered
-  std::vector<Mailboxes> after;                 ///< after so many changes; [0]: nothing yet
+  std::vector<Held> after;                      ///< after so many changes; [0]: nothing yet
 };
 
 class Load {
@@ -48,6 +55,10 @@ class Load {
   bool end_large(std::vector<store::Change>& batch);
   store::Accept next_accept(std::size_t size);
   store::Change next_expunge();
+  store::Waiting next_waiting();
+  store::Change next_settle();
+  void note_accept(const store::Accept& accept);
+  void note_settle(const store::Settle& settle);
   void note(const store::Change& change);
 
   Dice dice_;
@@ -55,7 +66,7 @@ class Load {
   Recorder& recorder_;
   std::unique_ptr<store::LmdbStore> store_;
   History history_;
-  Mailboxes now_;
+  Held now_;
   std::uint64_t number_ = 0;
   std::optional<store::Accept> large_;  ///< its file is written in part
   std::string large_rest_;

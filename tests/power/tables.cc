@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 #include "lib/store/layout.h"
 #include "lib/store/mdb.h"
@@ -21,6 +22,8 @@ struct Seen {
   std::map<MessageId, std::uint32_t> references;
   std::map<MessageId, std::uint64_t> piece_octets;
   std::map<std::uint64_t, layout::MailboxHead> heads, counted;
+  std::set<std::string, std::less<>> due, expected_due;  ///< keys
+  std::uint64_t waiting = 0;
   layout::TotalsRecord totals;
 };
 
@@ -75,6 +78,24 @@ bool read_piece(std::string_view key, std::string_view value, Seen& seen) {
   return true;
 }
 
+bool read_recipient(std::string_view key, std::string_view value, Seen& seen) {
+  Waiting row;
+  if (key.size() != 16 || !po::wire::decode(value, row)) return false;
+  MessageId id = layout::id_of(key);
+  auto n = static_cast<std::uint32_t>(layout::read_big_endian(key.substr(12)));
+  ++seen.references[id];
+  ++seen.waiting;
+  if (!row.held) {
+    seen.expected_due.emplace(layout::DueKey({row.hop, row.lane, row.next_ms, id, n}).view());
+  }
+  return value.size() <= layout::kMaxRow && row.last.size() <= kMostAttempts;
+}
+
+bool read_due(std::string_view key, std::string_view value, Seen& seen) {
+  seen.due.emplace(key);
+  return value.empty();
+}
+
 std::string read_all(MDB_txn* txn, Seen& seen) {
   struct {
     const char* name;
@@ -83,6 +104,8 @@ std::string read_all(MDB_txn* txn, Seen& seen) {
                       {"body", read_piece},
                       {"mailbox", read_mailbox_row},
                       {"released", read_released},
+                      {"recipient", read_recipient},
+                      {"due", read_due},
                       {"meta", [](std::string_view key, std::string_view value, Seen& all) {
                          return key != layout::kTotalsKey || po::wire::decode(value, all.totals);
                        }}};
@@ -117,7 +140,9 @@ std::string compare(const Seen& seen) {
     if (stated == seen.heads.end() || !same(stated->second, head)) return "a mailbox's head is wrong";
   }
   if (seen.heads.size() != seen.counted.size()) return "an empty mailbox has a head";
+  sum.waiting = seen.waiting;
   if (!same(sum, seen.totals)) return "the totals are wrong";
+  if (seen.due != seen.expected_due) return "the rows of due are not those of the recipients";
   if (references != seen.references) return "references are wrong";
   if (octets != seen.piece_octets) return "pieces of a body are missing or left over";
   return {};

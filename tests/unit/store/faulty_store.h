@@ -46,6 +46,26 @@ class FaultyStore final : public Store {
   Result<Totals> totals() const override {
     return perhaps([&] { return real_.totals(); });
   }
+  Result<Head> head(const po::MessageId& id) const override {
+    return perhaps([&] { return real_.head(id); });
+  }
+  Result<Content> body(const po::MessageId& id) const override {
+    return perhaps([&] { return real_.body(id); });
+  }
+  Result<std::vector<HopHead>> hops(std::string_view after, std::size_t limit) const override {
+    return perhaps([&] { return real_.hops(after, limit); });
+  }
+  Result<Due> due(std::string_view hop, std::uint64_t now_ms, std::size_t limit,
+                  const std::function<bool(const RecipientKey&)>& taken) const override {
+    return perhaps([&] { return real_.due(hop, now_ms, limit, taken); });
+  }
+  Result<std::vector<WaitingRow>> waiting(const po::MessageId& id, std::uint32_t from,
+                                          std::size_t limit) const override {
+    return perhaps([&] { return real_.waiting(id, from, limit); });
+  }
+  Result<std::vector<WaitingRow>> all_waiting(const RecipientKey& after, std::size_t limit) const override {
+    return perhaps([&] { return real_.all_waiting(after, limit); });
+  }
   Result<std::uint64_t> free_space() const override { return real_.free_space(); }
   Result<po::Fd> open_body(const po::MessageId& id) override {
     return perhaps([&] { return real_.open_body(id); });

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
+#include <set>
 
 #include "tests/unit/store/faulty_store.h"
 #include "tests/unit/store/temporary_store.h"
@@ -17,15 +18,41 @@ using Mailboxes = std::map<std::uint64_t, std::map<po::MessageId, std::string>>;
 
 struct Model {
   Mailboxes mailboxes;
+  std::map<RecipientKey, Waiting> waiting;
   std::map<po::MessageId, std::string> known;  ///< accepted ever
 
   void apply(const Change& change) {
     if (const auto* a = std::get_if<Accept>(&change)) {
-      if (!known.emplace(a->id, a->body).second) return;
-      for (const Delivery& d : a->deliveries) mailboxes[d.account].emplace(a->id, d.prefix + a->body);
+      accept(*a);
     } else if (const auto* e = std::get_if<Expunge>(&change)) {
       for (const po::MessageId& id : e->ids) mailboxes[e->account].erase(id);
+    } else if (const auto* s = std::get_if<Settle>(&change)) {
+      settle(*s);
     }
+  }
+  void accept(const Accept& a) {
+    if (!known.emplace(a.id, a.body).second) return;
+    for (const Delivery& d : a.deliveries) mailboxes[d.account].emplace(a.id, d.prefix + a.body);
+    for (std::uint32_t n = 0; n < a.waiting.size(); ++n) waiting[{a.id, n}] = a.waiting[n];
+  }
+  void settle(const Settle& s) {
+    std::size_t there = 0;
+    for (std::uint32_t n : s.gone) there += waiting.erase({s.id, n});
+    for (const auto& [n, now] : s.later) {
+      auto row = waiting.find({s.id, n});
+      if (row == waiting.end()) continue;
+      row->second = now;
+      ++there;
+    }
+    for (const Accept& notice : s.notices) {
+      if (there > 0) accept(notice);
+    }
+  }
+  /// Something still names it.
+  [[nodiscard]] bool has(const po::MessageId& id) const {
+    auto next = waiting.lower_bound({id, 0});
+    return (next != waiting.end() && next->first.id == id) ||
+           std::ranges::any_of(mailboxes, [&id](const auto& box) { return box.second.contains(id); });
   }
 };
 
@@ -37,14 +64,18 @@ class Player {
   }
 
   Change next_change(const Model& model) {
-    switch (below(8)) {
+    switch (below(12)) {
       case 0:
         return Release{below(40)};
       case 1:
       case 2:
         return next_expunge(model);
       case 3:
-        if (!last_.body.empty()) return last_;  // the same once more
+      case 4:
+      case 5:
+        return next_settle(model);
+      case 6:
+        if (model.has(last_.id)) return last_;  // the same once more
         [[fallthrough]];
       default:
         return next_accept();
@@ -58,12 +89,36 @@ class Player {
     // Ids mostly rise, as those of several makers do.
     Accept a = message(number_ += below(5), std::move(body), {});
     number_ += 3;
-    for (std::uint64_t i = below(6) + 1; i > 0; --i) {
+    for (std::uint64_t i = below(6); i > 0; --i) {
       std::uint64_t account = below(12) + 1;
       a.deliveries.push_back({account, 0, "", "To: " + std::to_string(account) + "\r\n"});
     }
+    for (std::uint64_t i = below(3) == 0 ? below(40) : 1; i > 0; --i) a.waiting.push_back(next_waiting());
+    if (a.deliveries.empty() && a.waiting.empty()) a.deliveries.push_back({1, 0, "", ""});
     last_ = a;
     return a;
+  }
+  Waiting next_waiting() {
+    static const char* const kHops[] = {"a", "a.b", "[a]:25", "example.org", "example.com"};
+    Waiting w = recipient("user" + std::to_string(below(1000)), kHops[below(5)],
+                          static_cast<std::uint8_t>(below(4) * 85), 1000 + below(50));
+    w.held = below(8) == 0;
+    for (std::uint64_t i = below(4) == 0 ? below(9) : 0; i > 0; --i) {
+      w.last.push_back({below(1000), "host", std::string(below(200), 'r')});
+    }
+    return w;
+  }
+  /// Of one message, mostly one that has some: some go, some are put off, notices about it.
+  Settle next_settle(const Model& model) {
+    Settle s{id_number(number_ - below(200)), {}, {}, {}};
+    auto row = model.waiting.lower_bound({s.id, 0});
+    if (row != model.waiting.end() && below(10) > 0) s.id = row->first.id;
+    for (std::uint64_t i = below(12) + 1; i > 0; --i) s.gone.push_back(static_cast<std::uint32_t>(below(20)));
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      s.later.push_back({static_cast<std::uint32_t>(below(10)), next_waiting()});
+    }
+    for (std::uint64_t i = below(3); i > 1; --i) s.notices.push_back(next_accept());
+    return s;
   }
   Expunge next_expunge(const Model& model) {
     Expunge e{below(12) + 1, {}};
@@ -104,6 +159,34 @@ void check_same(const Store& store, const Model& model) {
   REQUIRE(store.totals()->entries == entries);
 }
 
+/// The recipients themselves, and their order by hop and time.
+void check_waiting(const Store& store, const Model& model) {
+  auto rows = store.all_waiting({}, 100'000);
+  REQUIRE(rows);
+  REQUIRE(store.totals()->waiting == model.waiting.size());
+  REQUIRE(rows->size() == model.waiting.size());
+  std::map<std::string, std::set<RecipientKey>> by_hop;
+  std::map<std::string, std::uint64_t> first;
+  for (const WaitingRow& row : *rows) {
+    REQUIRE(model.waiting.contains(row.key));
+    REQUIRE(po::wire::encode(row.row) == po::wire::encode(model.waiting.at(row.key)));
+    if (row.row.held) continue;
+    by_hop[row.row.hop].insert(row.key);
+    auto& next = first.try_emplace(row.row.hop, UINT64_MAX).first->second;
+    next = std::min(next, row.row.next_ms);
+  }
+  auto hops = store.hops("", 100);
+  REQUIRE(hops);
+  REQUIRE(hops->size() == by_hop.size());
+  for (const HopHead& hop : *hops) {
+    REQUIRE(hop.next_ms == first.at(hop.hop));
+    auto due = store.due(hop.hop, 2000, 100'000, [](const RecipientKey&) { return false; });
+    REQUIRE(due);
+    REQUIRE(due->rows.size() == by_hop[hop.hop].size());
+    for (const DueRow& row : due->rows) REQUIRE(by_hop[hop.hop].contains(row.key));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("random changes give what a simple model gives") {
@@ -118,9 +201,13 @@ TEST_CASE("random changes give what a simple model gives") {
       for (const auto& r : store->apply(batch)) REQUIRE(r);
       for (const Change& c : batch) model.apply(c);
       if (player.below(20) == 0) store.reopen();
-      if (player.below(10) == 0) check_same(*store, model);
+      if (player.below(10) == 0) {
+        check_same(*store, model);
+        check_waiting(*store, model);
+      }
     }
     check_same(*store, model);
+    check_waiting(*store, model);
     // When all is deleted and worked off, nothing is left.
     for (std::uint64_t account = 1; account <= 12; ++account) {
       Expunge all{account, {}};
@@ -129,9 +216,13 @@ TEST_CASE("random changes give what a simple model gives") {
       for (const Item& item : *items) all.ids.push_back(item.id);
       REQUIRE(do_one(*store, all));
     }
+    for (const auto& [key, row] : model.waiting)
+      REQUIRE(do_one(*store, Settle{key.id, {key.n}, {}, {}}) == 1);
     while (do_one(*store, Release{}).value() > 0) {
     }
     CHECK(store->totals()->messages == 0);
+    CHECK(store->totals()->waiting == 0);
+    CHECK(store->hops("", 1)->empty());
     CHECK(store->totals()->octets == 0);
     CHECK(store->totals()->mailboxes == 0);
   }
@@ -159,4 +250,5 @@ TEST_CASE("under faults, what was done is there, what was unavailable is not") {
   CHECK(unknown > 20);
   CHECK(unavailable > 20);
   check_same(*store, model);
+  check_waiting(*store, model);
 }

@@ -82,6 +82,15 @@ inline Accept message(std::uint64_t n, std::string body, std::initializer_list<s
   return a;
 }
 
+inline Waiting recipient(std::string address, std::string hop, std::uint8_t lane, std::uint64_t next_ms) {
+  Waiting w;
+  w.address = std::move(address);
+  w.hop = std::move(hop);
+  w.lane = lane;
+  w.next_ms = next_ms;
+  return w;
+}
+
 /// One change alone.
 inline Result<std::uint64_t> do_one(Store& store, Change change) {
   auto results = store.apply(std::span<const Change>(&change, 1));
