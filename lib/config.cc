@@ -193,6 +193,14 @@ class Parser {
     if (config_.certificates.size() >= 100) return problem("more than 100 certificates");
     config_.certificates.push_back(std::move(files));
   }
+  void on_smtp_deliver(std::span<const std::string_view> w) {
+    auto n = w[0] == "off" ? std::optional(0U) : parse_number<std::uint32_t>(w[0], 1, kMaxProcesses);
+    if (n)
+      config_.smtp_deliver = *n;
+    else
+      problem(fmt::format("smtp-deliver {}: write off, or a number of processes from 1 to {}", shown(w[0]),
+                          kMaxProcesses));
+  }
   void on_resolver(std::span<const std::string_view> w) {
     config_.resolvers_given = true;
     if (w[0] == "none") {
@@ -233,6 +241,7 @@ std::span<const Parser::Key> Parser::keys() {
       {"log-days", 1, &Parser::on_log_days},
       {"certificate", 2, &Parser::on_certificate, true},
       {"resolver", 1, &Parser::on_resolver, true},
+      {"smtp-deliver", 1, &Parser::on_smtp_deliver},
   };
   return kKeys;
 }
@@ -416,6 +425,7 @@ std::string Config::program(std::string_view name) const {
 }
 
 std::uint32_t Config::processes(std::string_view program) const {
+  if (program == "smtp-deliver") return smtp_deliver;
   std::uint32_t count = 0;
   bool any = false;
   for (const Service& service : services) {

@@ -60,13 +60,14 @@ struct Config {
   std::uint32_t log_days = 30;           ///< and not longer than this
   std::vector<CertificateFiles> certificates;
   std::vector<std::string>
-      resolvers;                 ///< "address" or "address:port"; filled from resolv.conf by the caller if
-  bool resolvers_given = false;  ///< this is false; given and empty: `resolver none`
+      resolvers;                   ///< "address" or "address:port"; filled from resolv.conf by the caller if
+  bool resolvers_given = false;    ///< this is false; given and empty: `resolver none`
+  std::uint32_t smtp_deliver = 2;  ///< processes of smtp-deliver; 0: off
   std::vector<Service> services;
 
   [[nodiscard]] std::string run_path(std::string_view name) const;  ///< SPOOL/run/NAME
   [[nodiscard]] std::string program(std::string_view name) const;   ///< PROGRAM-DIRECTORY/NAME
-  /// How many processes of this program the service table wants; 0: all its services are off.
+  /// How many processes of this program the service table wants, or, for smtp-deliver, its own key; 0: off.
   [[nodiscard]] std::uint32_t processes(std::string_view program) const;
   /// Whether a service that is on takes connections from inetd.
   [[nodiscard]] bool any_inetd() const;

@@ -28,7 +28,7 @@ struct valid_enum<Kind> {
 namespace po::messages {
 
 /// Raised when any struct below changes; the dispatcher and its children must agree (Welcome carries it).
-inline constexpr std::uint16_t kVersion = 2;
+inline constexpr std::uint16_t kVersion = 3;
 
 /// Bodies up to this travel in the frame; larger ones are files that queue hands out (OpenBody).
 inline constexpr std::uint32_t kSmallBody = 64 * 1024;
@@ -37,7 +37,7 @@ inline constexpr std::uint32_t kMiB = 1024 * 1024;
 inline constexpr std::uint32_t kMaxFrame = 16 * kMiB;
 
 /// The processes, by role. A program has one role; several processes may have the same.
-enum class Role : std::uint8_t { kDispatcher, kAccounts, kQueue, kSmtpd, kPop3d, kCommand };
+enum class Role : std::uint8_t { kDispatcher, kAccounts, kQueue, kSmtpd, kPop3d, kSmtpDeliver, kCommand };
 inline constexpr Role kLastRole = Role::kCommand;
 [[nodiscard]] constexpr const char* role_name(Role r) {
   switch (r) {
@@ -51,6 +51,8 @@ inline constexpr Role kLastRole = Role::kCommand;
       return "smtpd";
     case Role::kPop3d:
       return "pop3d";
+    case Role::kSmtpDeliver:
+      return "smtp-deliver";
     case Role::kCommand:
       return "command";
   }
@@ -85,9 +87,11 @@ struct Welcome {
   bool private_instance = false;  ///< started without root: the suite's own uid may use the command socket
   std::uint32_t admin_gid = 0xffffffff;  ///< administrators' group, 0xffffffff if none
   std::vector<std::string> resolvers;    ///< "address" or "address:port"; empty: DNS is off, hosts file only
+  std::vector<std::string>
+      smtp_endpoints;  ///< smtp-deliver: "address:port" where this host itself takes mail
   auto fields() {
     return std::tie(version, name, incarnation, notice_key, notice_port, ticket_key, hostname, directory_path,
-                    store_path, private_instance, admin_gid, resolvers);
+                    store_path, private_instance, admin_gid, resolvers, smtp_endpoints);
   }
 };
 
@@ -317,8 +321,9 @@ struct Submitted {
   MessageId id;
   Kind kind = Kind::kTemporary;
   bool no_space = false;  ///< temporary because the disk or map is full: 452
+  bool too_many = false;  ///< temporary because the sender is over the limit of recipients: 452 4.7.1
   std::string text;       ///< one sentence for the reply and the log
-  auto fields() { return std::tie(id, kind, no_space, text); }
+  auto fields() { return std::tie(id, kind, no_space, too_many, text); }
 };
 
 /// smtpd > queue: a file for the body of this message, with an id of its own making. Answer: BodyFile. 64
@@ -466,6 +471,146 @@ struct CloseMailbox {
   auto fields() { return std::tie(handle); }
 };
 
+// ---- queue: smtpd > queue, on behalf of a client that asks for what is held (qsnd, ETRN)
+
+/// smtpd > queue: try again now what waits for this domain and what is under it. smtpd has checked that the
+/// client may ask. Answer: Started. 1 KiB.
+struct StartDomain {
+  static constexpr std::uint16_t kType = 47;
+  static constexpr std::uint32_t kMax = 1024;
+  std::string domain;  ///< lower-case A-labels
+  bool subdomains = false;
+  auto fields() { return std::tie(domain, subdomains); }
+};
+
+/// queue > smtpd. 64 octets.
+struct Started {
+  static constexpr std::uint16_t kType = 48;
+  static constexpr std::uint32_t kMax = 64;
+  bool known = false;          ///< false: the store could not say
+  std::uint64_t messages = 0;  ///< that were started
+  auto fields() { return std::tie(known, messages); }
+};
+
+// ---- queue <-> smtp-deliver
+
+/// How the connection to a next hop is protected.
+enum class TlsLevel : std::uint8_t {
+  kNone,           ///< STARTTLS is not used
+  kOpportunistic,  ///< used where the host offers it; no certificate is looked at
+  kRequired,       ///< no mail without it; no certificate is looked at
+  kVerified        ///< no mail without it, and the certificate must be good for the host's name
+};
+
+/// Where a recipient goes next, and how. Made by the routing table (lib/directory/next_hop.h).
+struct NextHop {
+  std::string name;  ///< the queue's key: "podunk.edu" (by MX), "[relay.podunk.edu]:587" (this host alone)
+  bool by_mx = true;
+  std::string host;  ///< a domain, a host name, or an address literal "[192.0.2.1]"
+  std::uint16_t port = 25;
+  TlsLevel tls = TlsLevel::kOpportunistic;
+  std::string user;    ///< to log in there with; the password is asked of accounts. Empty: no log-in
+  std::string source;  ///< address to connect from, in decimal; empty: the kernel's choice
+  std::string helo;    ///< name to greet with; empty: this host's
+  auto fields() { return std::tie(name, by_mx, host, port, tls, user, source, helo); }
+};
+
+struct JobRecipient {
+  std::uint32_t n = 0;  ///< its number in the message
+  std::string address;
+  std::uint8_t notify = 0;
+  std::string orcpt;
+  auto fields() { return std::tie(n, address, notify, orcpt); }
+};
+
+/// queue > smtp-deliver: carry this message to these recipients, all by one next hop. A body that is not in
+/// the frame rides along as a read-only file. Answer: JobDone, within 30 minutes. 16 MiB.
+struct Job {
+  static constexpr std::uint16_t kType = 70;
+  static constexpr std::uint32_t kMax = kMaxFrame;
+  MessageId id;
+  NextHop hop;
+  std::string sender;  ///< empty for <>
+  std::uint8_t ret = 0;
+  std::string envid;
+  bool smtputf8 = false;
+  bool body_8bit = false;
+  std::vector<JobRecipient> recipients;
+  std::uint64_t size = 0;
+  bool in_file = false;
+  std::string body;
+  auto fields() {
+    return std::tie(id, hop, sender, ret, envid, smtputf8, body_8bit, recipients, size, in_file, body);
+  }
+};
+
+struct JobOutcome {
+  std::uint32_t n = 0;
+  Kind kind = Kind::kTemporary;
+  bool remote = false;  ///< the words below are the host's, not ours
+  std::string reply;    ///< "550 5.1.1 no such user": one line, printable ASCII or UTF-8, at most 500 octets
+  std::string status;   ///< RFC 3463: "5.1.1"; ours where the host gave none
+  auto fields() { return std::tie(n, kind, remote, reply, status); }
+};
+
+/// What an attempt showed of the next hop as a whole.
+enum class HopState : std::uint8_t {
+  kServed,       ///< a host took the session; the outcomes are about this message
+  kUnavailable,  ///< no host could be reached, or each sent us away before the first recipient: spare it for
+                 ///< a while
+  kBusy          ///< it works, but wants fewer connections (421 or a refusal beside others that go on)
+};
+
+/// smtp-deliver > queue: the answer to a Job; an outcome for each of its recipients. 2 MiB.
+struct JobDone {
+  static constexpr std::uint16_t kType = 71;
+  static constexpr std::uint32_t kMax = 2 * kMiB;
+  MessageId id;
+  HopState hop = HopState::kServed;
+  std::string host;  ///< "mx1.podunk.edu[192.0.2.1]:25"; empty: none was reached
+  std::string tls;   ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: in clear
+  bool dsn = false;  ///< the host promised notices (RFC 3461): success is its to report
+  std::vector<JobOutcome> outcomes;
+  auto fields() { return std::tie(id, hop, host, tls, dsn, outcomes); }
+};
+
+/// queue > smtp-deliver: which hosts would a message by this next hop be offered to? Answer: Hosts. 4 KiB.
+struct AskHosts {
+  static constexpr std::uint16_t kType = 72;
+  static constexpr std::uint32_t kMax = 4 * 1024;
+  NextHop hop;
+  auto fields() { return std::tie(hop); }
+};
+
+/// smtp-deliver > queue. 64 KiB.
+struct Hosts {
+  static constexpr std::uint16_t kType = 73;
+  static constexpr std::uint32_t kMax = 64 * 1024;
+  Kind kind = Kind::kTemporary;
+  std::vector<std::string> lines;  ///< for people, in the order of trying; or why there is none
+  auto fields() { return std::tie(kind, lines); }
+};
+
+// ---- accounts: smtp-deliver > accounts
+
+/// smtp-deliver > accounts: the password of a relay. Answer: RelayPassword. 1 KiB.
+struct AskRelayPassword {
+  static constexpr std::uint16_t kType = 22;
+  static constexpr std::uint32_t kMax = 1024;
+  std::string host;  ///< as the routing table has it
+  std::string user;
+  auto fields() { return std::tie(host, user); }
+};
+
+/// accounts > smtp-deliver. 4 KiB.
+struct RelayPassword {
+  static constexpr std::uint16_t kType = 23;
+  static constexpr std::uint32_t kMax = 4 * 1024;
+  bool found = false;
+  std::string password;
+  auto fields() { return std::tie(found, password); }
+};
+
 // ---- command socket: post.office > accounts (or queue, after PassCommand)
 
 /// post.office > accounts: do this. Peer credentials tell who; others must give a Postmaster's password.
@@ -510,3 +655,12 @@ struct Notice {
 };
 
 }  // namespace po::messages
+
+template <>
+struct po::wire::valid_enum<po::messages::TlsLevel> {
+  static bool ok(po::messages::TlsLevel v) { return v <= po::messages::TlsLevel::kVerified; }
+};
+template <>
+struct po::wire::valid_enum<po::messages::HopState> {
+  static bool ok(po::messages::HopState v) { return v <= po::messages::HopState::kBusy; }
+};

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/crypto.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -33,16 +35,19 @@ constexpr const char* kServerFiles = "opens none; before: directory/ read only";
 
 // ---- THE TABLE
 constexpr Row kTable[] = {
-    {Role::kAccounts, "accounts", kDescriptors, "smtpd pop3d command",
+    {Role::kAccounts, "accounts", kDescriptors, "smtpd pop3d smtp-deliver command",
      "opens none; before: directory/ secrets/ read and write", "accepts on run/command", kWithThreads,
      kBase | kThreads | kDatabase},
-    {Role::kQueue, "queue", kDescriptors, "smtpd pop3d",
+    {Role::kQueue, "queue", kDescriptors, "smtpd pop3d smtp-deliver",
      "store/bodies/ by name; before: store/ read and write, directory/ read only", "none", kWithThreads,
      kBase | kThreads | kDatabase | kBodies},
     {Role::kSmtpd, "smtpd", kDescriptors, "accounts queue", kServerFiles,
      "accepts SMTP; UDP anywhere, TCP to ports of resolvers", kAlone, kBase | kResolver},
     {Role::kPop3d, "pop3d", kDescriptors, "accounts queue", kServerFiles,
      "accepts POP3; UDP anywhere, TCP to ports of resolvers", kAlone, kBase | kResolver},
+    {Role::kSmtpDeliver, "smtp-deliver", kDescriptors, "accounts queue",
+     "opens none; before: the list of certificate authorities, read only", "TCP and UDP anywhere", kAlone,
+     kBase | kResolver | kConnect},
 };
 
 // ---- the sets
@@ -207,8 +212,22 @@ void allow_resolver(Filter& f, bool tcp_rules) {
   }
 }
 
+// What resolvers are asked by is in it too: a process that may connect anywhere gains nothing by a datagram.
+// No listen is in any set, so an address that is bound serves to connect from.
+void allow_connect(Filter& f) {
+  constexpr std::uint64_t kType = 0xffffffffULL & ~static_cast<std::uint64_t>(SOCK_NONBLOCK | SOCK_CLOEXEC);
+  for (std::uint32_t family : {AF_INET, AF_INET6}) {
+    for (std::uint32_t type : {SOCK_STREAM, SOCK_DGRAM})
+      f.allow_if(SCMP_SYS(socket), {equal32(0, family), masked(1, kType, type)});
+  }
+  f.allow_if(SCMP_SYS(connect), {});
+  f.allow_if(SCMP_SYS(bind), {});
+  f.allow_if(SCMP_SYS(getsockopt), {equal32(1, SOL_SOCKET), equal32(2, SO_ERROR)});
+  f.allow_if(SCMP_SYS(setsockopt), {equal32(1, IPPROTO_TCP), equal32(2, TCP_NODELAY)});
+}
+
 bool has_resolver(const Row& row, const Paths& paths) {
-  return (row.calls & kResolver) != 0 && !paths.resolver_ports.empty();
+  return (row.calls & kResolver) != 0 && (row.calls & kConnect) == 0 && !paths.resolver_ports.empty();
 }
 
 constexpr int kTcpLandlock = 4;
@@ -231,6 +250,7 @@ int load_filter(const Row& row, const Paths& paths, int landlock) {
   if (row.calls & kDatabase) allow_database(f);
   if (row.calls & kBodies) allow_bodies(f, landlock > 0);
   if (has_resolver(row, paths)) allow_resolver(f, landlock >= kTcpLandlock);
+  if (row.calls & kConnect) allow_connect(f);
 #ifdef POST_OFFICE_SANITIZED
   f.allow(kSanitizerCalls);
 #endif
@@ -259,14 +279,15 @@ struct NetPortAttr {
   std::uint64_t allowed_access = 0, port = 0;
 };
 
-/// Everything that this ABI can forbid; what no rule gives back stays forbidden.
-RulesetAttr everything(int abi) {
+/// Everything that this ABI can forbid; what no rule gives back stays forbidden. Rules name ports one by one,
+/// so for a row that connects anywhere connecting is not forbidden at all; binding is, but to port 0.
+RulesetAttr everything(int abi, const Row& row) {
   RulesetAttr attr;
   attr.handled_access_fs = (1ULL << 13) - 1;
   if (abi >= 2) attr.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
   if (abi >= 3) attr.handled_access_fs |= kFsTruncate;
   if (abi >= 5) attr.handled_access_fs |= kFsIoctlDev;
-  if (abi >= 4) attr.handled_access_net = kNetBindTcp | kNetConnectTcp;
+  if (abi >= 4) attr.handled_access_net = kNetBindTcp | ((row.calls & kConnect) ? 0 : kNetConnectTcp);
   if (abi >= 6) attr.scoped = kScopeAbstractUnix | kScopeSignal;
   return attr;
 }
@@ -291,6 +312,10 @@ bool add_rules(int ruleset, const RulesetAttr& all, const Row& row, const Paths&
                            LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
     if (!add_path(ruleset, paths.store + "/bodies", access & all.handled_access_fs)) return false;
   }
+  if ((row.calls & kConnect) && all.handled_access_net != 0) {
+    NetPortAttr attr{kNetBindTcp, 0};
+    return syscall(SYS_landlock_add_rule, ruleset, kRuleNetPort, &attr, 0) == 0;
+  }
   if (!(row.calls & kResolver) || all.handled_access_net == 0) return true;
   for (std::uint16_t port : paths.resolver_ports) {
     NetPortAttr attr{kNetConnectTcp, port};
@@ -303,7 +328,7 @@ bool add_rules(int ruleset, const RulesetAttr& all, const Row& row, const Paths&
 int restrict_by_landlock(const Row& row, const Paths& paths, int newest) {
   int abi = std::min(landlock_version(), newest);
   if (abi == 0) return 0;
-  RulesetAttr all = everything(abi);
+  RulesetAttr all = everything(abi, row);
 #ifdef POST_OFFICE_SANITIZED
   all.handled_access_fs &=
       ~static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_READ_FILE);  // /proc/self/maps, in reports
@@ -353,11 +378,9 @@ const Row* row(messages::Role role) {
 }
 
 std::string calls_text(unsigned calls) {
-  constexpr std::pair<Calls, const char*> kNames[] = {{kBase, "base"},
-                                                      {kThreads, "threads"},
-                                                      {kDatabase, "database"},
-                                                      {kBodies, "bodies"},
-                                                      {kResolver, "resolver"}};
+  constexpr std::pair<Calls, const char*> kNames[] = {{kBase, "base"},         {kThreads, "threads"},
+                                                      {kDatabase, "database"}, {kBodies, "bodies"},
+                                                      {kResolver, "resolver"}, {kConnect, "connect"}};
   std::string out;
   for (auto [bit, name] : kNames) {
     if ((calls & bit) == 0) continue;

@@ -28,6 +28,8 @@ enum Calls : unsigned {
   kDatabase = 4,   ///< writing and syncing files that are open already
   kBodies = 8,     ///< making, opening, naming and unlinking files in store/bodies/; off without Landlock
   kResolver = 16,  ///< UDP sockets, and where Landlock has TCP rules also TCP; only when there are resolvers
+  kConnect =
+      32,  ///< connections to any host and port; with or without Landlock, for it is what the row is for
 };
 
 /// One row. The text columns are printed in internals.7; `calls` is enforced, and so are the limits, by the

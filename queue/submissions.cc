@@ -22,18 +22,18 @@ void Submissions::refuse(const Submit& submit, const Reply& reply, Kind kind, bo
                          std::string text) {
   ++office_.refused;
   if (submit.in_file) office_.bodies.drop(submit.id);
-  reply({submit.id, kind, no_space, std::move(text)});
+  reply({submit.id, kind, no_space, false, std::move(text)});
 }
 
 void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
   // A file belongs to the pipe that asked for it; nothing is dropped where another's is named.
   if (submit.in_file && open.erase(submit.id) == 0) {
     ++office_.refused;
-    return reply({submit.id, Kind::kPermanent, false, "there is no body with this id"});
+    return reply({submit.id, Kind::kPermanent, false, false, "there is no body with this id"});
   }
   if (work_.contains(submit.id)) {
     ++office_.refused;
-    return reply({submit.id, Kind::kTemporary, false, "this message is being stored"});
+    return reply({submit.id, Kind::kTemporary, false, false, "this message is being stored"});
   }
   if (!office_.has_space()) return refuse(submit, reply, Kind::kTemporary, true, kNoSpace);
   Work work;
@@ -100,10 +100,10 @@ void Submissions::finish(const MessageId& id, const store::Result<std::uint64_t>
 }
 
 Submitted Submissions::answer(const MessageId& id, const store::Result<std::uint64_t>& result) {
-  if (result) return {id, Kind::kDone, false, {}};
+  if (result) return {id, Kind::kDone, false, false, {}};
   const store::Failure& f = result.error();
   if (f.no_space) office_.note_space(false, f.text);
-  return {id, kind_of(f), f.no_space, f.no_space ? kNoSpace : f.text};
+  return {id, kind_of(f), f.no_space, false, f.no_space ? kNoSpace : f.text};
 }
 
 void Submissions::log_stored(const MessageId& id, const Work& work) {

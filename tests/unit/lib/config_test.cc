@@ -30,6 +30,9 @@ TEST_CASE("an empty file is the standard system") {
   CHECK(c.processes("smtpd") == 2);
   CHECK(c.processes("pop3d") == 1);
   CHECK(c.processes("accounts") == 1);
+  CHECK(c.processes("smtp-deliver") == 2);
+  CHECK(good("smtp-deliver 5\n").config.processes("smtp-deliver") == 5);
+  CHECK(good("smtp-deliver off\n").config.processes("smtp-deliver") == 0);
   CHECK(c.run_path("pid") == "/var/spool/post.office/run/pid");
   CHECK(c.services[0].listen[0].text() == "0.0.0.0:25");
   CHECK(c.services[0].listen[1].text() == "[::]:25");
@@ -124,6 +127,9 @@ TEST_CASE("problems name the line") {
       {"service a smtp 0.0.0.0:25 smtpd\nservice b smtp 0.0.0.0:25 smtpd", "taken by service a"},
       {"service a smtp 0.0.0.0:25 smtpd processes=2\nservice b smtp 0.0.0.0:26 smtpd processes=3",
        "share its processes"},
+      {"smtp-deliver 0", "write off, or a number"},
+      {"smtp-deliver 65", "write off, or a number"},
+      {"smtp-deliver on", "write off, or a number"},
       {"user mta\r", "carriage return"},
   };
   for (const Row& row : rows) {

@@ -57,10 +57,15 @@ bool given_udp(const Row& row, int) {
   return (row.calls & po::sandbox::kResolver) != 0;
 }
 bool given_sendto(const Row& row, int landlock) {
-  return (row.calls & po::sandbox::kResolver) != 0 && landlock < kTcpLandlock;
+  return (row.calls & po::sandbox::kResolver) != 0 && (row.calls & po::sandbox::kConnect) == 0 &&
+         landlock < kTcpLandlock;
+}
+bool given_connect(const Row& row, int) {
+  return (row.calls & po::sandbox::kConnect) != 0;
 }
 bool given_tcp(const Row& row, int landlock) {
-  return (row.calls & po::sandbox::kResolver) != 0 && landlock >= kTcpLandlock;
+  return given_connect(row, landlock) ||
+         ((row.calls & po::sandbox::kResolver) != 0 && landlock >= kTcpLandlock);
 }
 bool given_threads(const Row& row, int) {
   return (row.calls & po::sandbox::kThreads) != 0;
@@ -488,17 +493,24 @@ void add_sockets(List& l) {
   l.add("an abstract socket", [](const Scene& s) {
     return connect_unix(std::string(1, '\0') + s.path("").substr(0, s.path("").size() - 1), SOCK_STREAM);
   });
-  l.add("TCP, not a resolver's port",
-        [](const Scene& s) { return connect_inet(socket(AF_INET, SOCK_STREAM, 0), s.other_port()); });
-  l.add("TCP over IPv6, not a resolver's port", [](const Scene& s) {
-    sockaddr_in6 in6{};
-    in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(s.other_port());
-    in6.sin6_addr = in6addr_loopback;
-    int fd = socket(AF_INET6, SOCK_STREAM, 0);
-    return fd < 0 ? -1L : connect(fd, reinterpret_cast<sockaddr*>(&in6), sizeof in6);
-  });
-  l.add("TCP, an accepted connection anew", [](const Scene& s) { return reconnect(s.other_port()); });
+  l.add(
+      "TCP, not a resolver's port",
+      [](const Scene& s) { return connect_inet(socket(AF_INET, SOCK_STREAM, 0), s.other_port()); },
+      given_connect);
+  l.add(
+      "TCP over IPv6, not a resolver's port",
+      [](const Scene& s) {
+        sockaddr_in6 in6{};
+        in6.sin6_family = AF_INET6;
+        in6.sin6_port = htons(s.other_port());
+        in6.sin6_addr = in6addr_loopback;
+        int fd = socket(AF_INET6, SOCK_STREAM, 0);
+        return fd < 0 ? -1L : connect(fd, reinterpret_cast<sockaddr*>(&in6), sizeof in6);
+      },
+      given_connect);
+  l.add(
+      "TCP, an accepted connection anew", [](const Scene& s) { return reconnect(s.other_port()); },
+      given_connect);
   l.add("TCP by sendto with MSG_FASTOPEN", [](const Scene& s) { return send_fast_open(s.other_port()); });
   l.add("TCP by sendmsg with MSG_FASTOPEN",
         [](const Scene& s) { return send_message_fast_open(s.other_port()); });
@@ -520,8 +532,19 @@ void add_sockets(List& l) {
     int ends[2];
     return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
   });
-  l.add("bind, TCP", [](const Scene&) { return bind_inet(SOCK_STREAM); });
-  l.add("bind, UDP", [](const Scene&) { return bind_inet(SOCK_DGRAM); });
+  l.add(
+      "bind, TCP", [](const Scene&) { return bind_inet(SOCK_STREAM); }, given_connect);
+  l.add(
+      "bind, UDP", [](const Scene&) { return bind_inet(SOCK_DGRAM); }, given_connect);
+  l.add(
+      "setsockopt TCP_NODELAY",
+      [](const Scene&) {
+        int one = 1;
+        return setsockopt(kClient, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+      },
+      given_connect);
+  l.add("setsockopt TCP_ULP",
+        [](const Scene&) { return setsockopt(kClient, IPPROTO_TCP, TCP_ULP, "none", 4); });
   l.add("listen", [](const Scene&) { return listen(kListening, 1); });
   l.add("end listening for all", [](const Scene&) { return shutdown(kListening, SHUT_RD); });
   l.add("setsockopt SO_RCVBUF", [](const Scene&) {

@@ -104,11 +104,10 @@ TEST_CASE("walls: the calls that a row has are those that internals.7 lists, of 
   std::ifstream file("man/internals.7");
   std::string page((std::istreambuf_iterator<char>(file)), {});
   walls::Scene scene(kCaller);
-  const std::pair<po::sandbox::Calls, const char*> kSets[] = {{po::sandbox::kBase, "base"},
-                                                              {po::sandbox::kThreads, "threads"},
-                                                              {po::sandbox::kDatabase, "database"},
-                                                              {po::sandbox::kBodies, "bodies"},
-                                                              {po::sandbox::kResolver, "resolver"}};
+  const std::pair<po::sandbox::Calls, const char*> kSets[] = {
+      {po::sandbox::kBase, "base"},         {po::sandbox::kThreads, "threads"},
+      {po::sandbox::kDatabase, "database"}, {po::sandbox::kBodies, "bodies"},
+      {po::sandbox::kResolver, "resolver"}, {po::sandbox::kConnect, "connect"}};
   for (const Row& row : po::sandbox::table()) {
     std::set<std::string> may;
     for (auto [bit, name] : kSets) {
