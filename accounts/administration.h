@@ -26,7 +26,9 @@ class Administration {
   [[nodiscard]] static po::Result<std::unique_ptr<Administration>> open(const Options& options);
 
   [[nodiscard]] directory::Writer& directory() { return *directory_; }
+  [[nodiscard]] const directory::Writer& directory() const { return *directory_; }
   [[nodiscard]] Secrets& secrets() { return *secrets_; }
+  [[nodiscard]] const Secrets& secrets() const { return *secrets_; }
   [[nodiscard]] const std::string& hostname() const { return hostname_; }
   /// Address-Completion-Domain, or the host name.
   [[nodiscard]] std::string completion_domain() const;

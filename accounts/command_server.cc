@@ -48,13 +48,19 @@ const ControlVerb* control_verb(const std::vector<std::string>& words) {
 
 /// A command for the log and for messages, up to the first word that may hold a password.
 std::string joined(const std::vector<std::string>& words) {
+  constexpr std::size_t kRelayPasswordWords = 4;  // a fifth one may be a password in the wrong place
   std::string out;
-  for (const std::string& word : words) {
-    if (po::ascii_lower(word).find("password") != std::string::npos) return out + " ...";
-    out += (out.empty() ? "" : " ") + word;
-    if (out.size() > 200) break;
+  for (std::size_t i = 0; i < words.size() && out.size() <= 200; ++i) {
+    bool may_be_one = i > 0 && po::ascii_lower(words[i]).find("password") != std::string::npos;
+    if (words[0] == "relay-password") may_be_one = i >= kRelayPasswordWords;
+    if (may_be_one) return out + " ...";
+    out += (out.empty() ? "" : " ") + words[i];
   }
   return out;
+}
+
+bool is_queue_command(std::string_view word) {
+  return word == "queue" || word == "mailq" || word == "mailbox" || word == "route";
 }
 
 /// The exit code of post.office for an outcome.
@@ -217,7 +223,7 @@ void CommandServer::dispatch(Session& s) {
   if (s.words.empty()) return answer(s, {{}, "post.office: no command was given\n", kExitUsage});
   const std::string& word = s.words[0];
   if (is_accounts_command(s.words)) return run(s);
-  if (word == "queue" || word == "mailbox") return dispatch_to_queue(s);
+  if (is_queue_command(word)) return dispatch_to_queue(s);
   if (word == "start") return answer(s, {"the mail system is running\n", {}, 0});
   dispatch_to_dispatcher(s);
 }

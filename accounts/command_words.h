@@ -34,5 +34,8 @@ bool take_option(Words& words, std::string_view option, std::vector<std::string>
 
 CommandResult run_account_command(Administration& administration, Words words, std::string_view input);
 CommandResult run_form_command(Administration& administration, Words words, std::string_view input);
+CommandResult run_alias_command(Administration& administration, Words words, std::string_view input);
+CommandResult run_domain_command(Administration& administration, Words words, std::string_view input);
+CommandResult run_relay_password_command(Administration& administration, Words words, std::string_view input);
 
 }  // namespace accounts

@@ -28,7 +28,45 @@ constexpr std::string_view kFormUsage =
     "       post.office form set NAME [Field=value ...]     (or a form on standard input)\n"
     "Field= empties a field; Field+=value and Field-=value change a list. See forms(5).\n";
 
+constexpr std::string_view kAliasUsage =
+    "usage: post.office alias list [PATTERN]\n"
+    "       post.office alias add INCOMING OUTGOING\n"
+    "       post.office alias remove INCOMING ...\n"
+    "The list Aliases of the form SMTP Channel Aliases. See accounts(8).\n";
+
+constexpr std::string_view kDomainUsage =
+    "usage: post.office domain list [PATTERN] [--relay]\n"
+    "       post.office domain add|remove DOMAIN ... [--relay]\n"
+    "The list Local-Mail-Domains, or with --relay Relay-Domains, of the form Mail Routing. See "
+    "accounts(8).\n";
+
+constexpr std::string_view kRelayPasswordUsage =
+    "usage: post.office relay-password list\n"
+    "       post.office relay-password set HOST USER        (the password on standard input)\n"
+    "       post.office relay-password remove HOST USER\n"
+    "HOST and USER as the Mail-Routing-Table has them. See accounts(8).\n";
+
 constexpr std::size_t kMostShown = 1000;
+
+/// The commands of accounts, by their first word.
+struct AccountsCommand {
+  std::string_view word;
+  CommandResult (*run)(Administration& administration, Words words, std::string_view input);
+  std::string_view usage;
+};
+constexpr AccountsCommand kCommands[] = {
+    {"account", run_account_command, kAccountUsage},
+    {"form", run_form_command, kFormUsage},
+    {"alias", run_alias_command, kAliasUsage},
+    {"domain", run_domain_command, kDomainUsage},
+    {"relay-password", run_relay_password_command, kRelayPasswordUsage},
+};
+
+const AccountsCommand* command_named(std::string_view word) {
+  auto found = std::find_if(std::begin(kCommands), std::end(kCommands),
+                            [&](const AccountsCommand& c) { return c.word == word; });
+  return found == std::end(kCommands) ? nullptr : found;
+}
 
 /// Whether a word of `set` or `add` is Field=value.
 bool is_assignment(const std::string& word) {
@@ -68,7 +106,8 @@ std::string unknown_option(const Words& words) {
 }
 
 CommandResult usage(std::string_view why) {
-  return {{}, fmt::format("{}\n{}", why, why.starts_with("form") ? kFormUsage : kAccountUsage), kExitUsage};
+  const AccountsCommand* command = command_named(why.substr(0, why.find_first_of(" :")));
+  return {{}, fmt::format("{}\n{}", why, command ? command->usage : ""), kExitUsage};
 }
 
 CommandResult refused(std::string text) {
@@ -91,35 +130,25 @@ CommandResult refused(const std::vector<form::Problem>& problems, std::string_vi
 }
 
 bool matches_pattern(std::string_view pattern, std::string_view text) {
-  std::string p = po::ascii_lower(pattern), t = po::ascii_lower(text);
-  if (p.find_first_of("*?") == std::string::npos) return t.find(p) != std::string::npos;
-  // One star is gone back to at a time, so the time is at most the product of the lengths.
-  std::size_t i = 0, j = 0, star = std::string::npos, mark = 0;
-  while (j < t.size()) {
-    if (i < p.size() && p[i] == '*') {
-      star = i++;
-      mark = j;
-    } else if (i < p.size() && (p[i] == '?' || p[i] == t[j])) {
-      ++i;
-      ++j;
-    } else if (star != std::string::npos) {
-      i = star + 1;
-      j = ++mark;
-    } else {
-      return false;
-    }
-  }
-  return p.find_first_not_of('*', i) == std::string::npos;
+  if (pattern.find_first_of("*?") != std::string::npos) return po::matches_wildcards(pattern, text);
+  return po::ascii_lower(text).find(po::ascii_lower(pattern)) != std::string::npos;
 }
 
 bool is_accounts_command(const std::vector<std::string>& words) {
-  return !words.empty() && (words[0] == "account" || words[0] == "form");
+  return !words.empty() && command_named(words[0]) != nullptr;
+}
+
+bool reads_password(const std::vector<std::string>& words) {
+  if (words.size() < 2) return false;
+  return (words[0] == "account" && words[1] == "passwd") ||
+         (words[0] == "relay-password" && words[1] == "set");
 }
 
 bool reads_input(const std::vector<std::string>& words) {
-  if (!is_accounts_command(words) || words.size() < 2) return false;
-  if (words[1] == "passwd") return words[0] == "account";
-  bool form_set = words[1] == "set", account_add = words[0] == "account" && words[1] == "add";
+  if (reads_password(words)) return true;
+  if (words.size() < 2) return false;
+  bool form_set = words[1] == "set" && (words[0] == "account" || words[0] == "form"),
+       account_add = words[0] == "account" && words[1] == "add";
   if (!form_set && !account_add) return false;
   for (std::size_t i = 2; i < words.size(); ++i)
     if (is_assignment(words[i]) || (account_add && words[i].starts_with("--") && words[i] != "--keep-going"))
@@ -129,10 +158,9 @@ bool reads_input(const std::vector<std::string>& words) {
 
 CommandResult run_command(Administration& administration, const std::vector<std::string>& words,
                           std::string_view input) {
-  if (!is_accounts_command(words)) return usage("post.office: this is no command for accounts");
-  Words rest(words.begin() + 1, words.end());
-  if (words[0] == "account") return run_account_command(administration, std::move(rest), input);
-  return run_form_command(administration, std::move(rest), input);
+  const AccountsCommand* command = words.empty() ? nullptr : command_named(words[0]);
+  if (!command) return usage("post.office: this is no command for accounts");
+  return command->run(administration, Words(words.begin() + 1, words.end()), input);
 }
 
 }  // namespace accounts

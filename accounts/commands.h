@@ -1,6 +1,7 @@
-// `post.office account ...` and `post.office form ...`: one function for the running accounts process, which
-// serves the command socket, and for the post.office program on a stopped system, so both give the same
-// output. The caller has made sure that an administrator asks; words and input are checked here all the same.
+// `post.office account ...`, `form ...`, `alias ...`, `domain ...` and `relay-password ...`: one function for
+// the running accounts process, which serves the command socket, and for the post.office program on a stopped
+// system, so both give the same output. The caller has made sure that an administrator asks; words and input
+// are checked here all the same.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +24,13 @@ inline constexpr std::uint8_t kExitRefused = 1, kExitUsage = 64, kExitTryAgain =
 /// What a command may read from standard input, on a running system and on a stopped one.
 inline constexpr std::size_t kMostInput = 256U << 20;
 
-/// Whether `words` are for run_command ("account ..." or "form ...").
+/// Whether `words` are for run_command ("account ...", "form ..." and so on).
 [[nodiscard]] bool is_accounts_command(const std::vector<std::string>& words);
 /// Whether the command takes what stands on standard input.
 [[nodiscard]] bool reads_input(const std::vector<std::string>& words);
+
+/// Whether that is a password alone, which a terminal must not show.
+[[nodiscard]] bool reads_password(const std::vector<std::string>& words);
 
 /// Does it. May take long (a password takes a tenth of a second): not for an event loop.
 [[nodiscard]] CommandResult run_command(Administration& administration, const std::vector<std::string>& words,

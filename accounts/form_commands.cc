@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "accounts/command_words.h"
+#include "accounts/settings_check.h"
 #include "lib/form/check.h"
 #include "lib/form/forms.h"
 #include "lib/form/json.h"
@@ -52,11 +53,17 @@ CommandResult set_form(Administration& admin, const form::Form& f, const Words& 
   directory::Settings changed = **settings;
   if (!form::apply_settings(values, changed))
     return {"nothing was changed: the form already says so\n", {}, 0};
+  if (auto ok = check_settings(admin, **settings, changed, problems); !ok) return failed(ok.error());
+  if (!problems.empty()) return refused(problems, "nothing was changed");
   auto change = admin.directory().begin();
   if (!change) return failed(change.error());
-  if (auto ok = change->set_settings(std::move(changed)); !ok) return failed(ok.error());
+  if (auto ok = change->set_settings(changed); !ok) return failed(ok.error());
   if (auto ok = change->commit(); !ok) return failed(ok.error());
-  return {fmt::format("{} changed\n", f.title), {}, 0};
+  CommandResult result{fmt::format("{} changed\n", f.title), {}, 0};
+  // The change stands; what is missing may come later.
+  if (changed.routes != (*settings)->routes)
+    result.err = missing_relay_passwords(admin, changed).value_or("");
+  return result;
 }
 
 }  // namespace

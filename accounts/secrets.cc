@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "lib/directory/record.h"
 #include "lib/directory/writer.h"
@@ -21,6 +20,11 @@ constexpr std::uint32_t kVersion = 1;
 
 std::string known_key(std::uint64_t account, std::string_view limit_key) {
   return record::id_key(account).append(limit_key);
+}
+
+/// Neither a host nor a user holds a NUL. The longest key is one octet shorter than LMDB's longest.
+std::string relay_key(std::string_view host, std::string_view user) {
+  return record::fold(host).append(1, '\0').append(user);
 }
 
 bool is_old(std::int64_t then, std::int64_t now) {
@@ -42,7 +46,7 @@ struct KnownRow {
 po::Result<std::unique_ptr<Secrets>> Secrets::open(const std::string& path) {
   auto lock = directory::lock_folder(path);
   if (!lock) return tl::make_unexpected(lock.error());
-  auto env = lmdb::Env::open(path, MDB_NOTLS, kMapSize, 3, 0600);
+  auto env = lmdb::Env::open(path, MDB_NOTLS, kMapSize, 4, 0600);
   if (!env) return tl::make_unexpected(env.error());
   std::unique_ptr<Secrets> secrets(new Secrets(std::move(*lock), std::move(*env)));
   int dead = 0;
@@ -54,7 +58,8 @@ po::Result<std::unique_ptr<Secrets>> Secrets::open(const std::string& path) {
 po::Result<void> Secrets::prepare() {
   auto txn = lmdb::Txn::begin(env_, 0);
   if (!txn) return tl::make_unexpected(txn.error());
-  for (auto [name, dbi] : {std::pair("password", &password_), {"known", &known_}, {"meta", &meta_}}) {
+  for (auto [name, dbi] :
+       {std::pair("password", &password_), {"known", &known_}, {"relay", &relay_}, {"meta", &meta_}}) {
     auto table = txn->table(name, MDB_CREATE);
     if (!table) return tl::make_unexpected(table.error());
     *dbi = *table;
@@ -85,6 +90,29 @@ po::Result<std::int64_t> Secrets::known(std::uint64_t account, std::string_view 
   if (!row) return tl::make_unexpected(row.error());
   std::int64_t then = *row ? decode_time(**row) : 0;
   return is_old(then, now) ? 0 : then;
+}
+
+po::Result<std::string> Secrets::relay_password(std::string_view host, std::string_view user) const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  return txn->get(relay_, relay_key(host, user)).map([](auto row) {
+    return row ? std::string(*row) : std::string();
+  });
+}
+
+po::Result<std::vector<RelayLogIn>> Secrets::relay_log_ins() const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  auto cursor = lmdb::Cursor::open(*txn, relay_);
+  if (!cursor) return tl::make_unexpected(cursor.error());
+  std::vector<RelayLogIn> found;
+  for (auto item = cursor->seek({});; item = cursor->next()) {
+    if (!item) return tl::make_unexpected(item.error());
+    if (!*item) return found;
+    std::string_view key = (*item)->key;
+    std::size_t nul = std::min(key.find('\0'), key.size() - 1);
+    found.push_back({std::string(key.substr(0, nul)), std::string(key.substr(nul + 1))});
+  }
 }
 
 po::Result<SecretsChange> Secrets::begin() {
@@ -124,6 +152,13 @@ po::Result<void> SecretsChange::trim_known(std::uint64_t account, std::int64_t n
     if (auto ok = txn_.remove(secrets_->known_, rows[i].key); !ok) return tl::make_unexpected(ok.error());
   }
   return {};
+}
+
+po::Result<void> SecretsChange::set_relay_password(std::string_view host, std::string_view user,
+                                                   std::string_view password) {
+  std::string key = relay_key(host, user);
+  if (!password.empty()) return txn_.put(secrets_->relay_, key, password);
+  return txn_.remove(secrets_->relay_, key).map([](bool) {});
 }
 
 po::Result<void> SecretsChange::remove(std::uint64_t account) {

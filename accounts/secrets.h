@@ -1,6 +1,7 @@
-// Password hashes and the addresses that accounts logged in from, in LMDB under secrets/ of the spool (mode
-// 0700). Only accounts opens it, under an exclusive lock; no other process ever sees a hash. Reads are safe
-// from any thread; one thread at a time may change. man/directory.5 gives its octets.
+// Password hashes, the addresses that accounts logged in from, and the passwords of relays that we log in to,
+// in LMDB under secrets/ of the spool (mode 0700). Only accounts opens it, under an exclusive lock; no other
+// process ever sees a hash, and a relay's password goes to smtp-deliver alone. Reads are safe from any
+// thread; one thread at a time may change. man/directory.5 gives its octets.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/directory/lmdb.h"
 #include "lib/error.h"
@@ -25,6 +27,9 @@ class SecretsChange {
   /// The account logged in from there. Keeps the newest addresses only, kMostKnown of them.
   [[nodiscard]] po::Result<void> set_known(std::uint64_t account, std::string_view limit_key,
                                            std::int64_t now);
+  /// An empty password removes it. `host` as routes have it (lib/directory/next_hop.h), without a port.
+  [[nodiscard]] po::Result<void> set_relay_password(std::string_view host, std::string_view user,
+                                                    std::string_view password);
   /// Everything of an account that is gone.
   [[nodiscard]] po::Result<void> remove(std::uint64_t account);
   /// Temporary failure (no space) if the disk has not so many octets free.
@@ -41,6 +46,11 @@ class SecretsChange {
   directory::lmdb::Txn txn_;
 };
 
+/// Where a relay's password belongs.
+struct RelayLogIn {
+  std::string host, user;
+};
+
 class Secrets {
  public:
   [[nodiscard]] static po::Result<std::unique_ptr<Secrets>> open(const std::string& path);
@@ -53,6 +63,10 @@ class Secrets {
   /// kKnownFor.
   [[nodiscard]] po::Result<std::int64_t> known(std::uint64_t account, std::string_view limit_key,
                                                std::int64_t now) const;
+  /// Empty if there is none. Names of users are compared octet by octet.
+  [[nodiscard]] po::Result<std::string> relay_password(std::string_view host, std::string_view user) const;
+  /// Those that have one, in order.
+  [[nodiscard]] po::Result<std::vector<RelayLogIn>> relay_log_ins() const;
   [[nodiscard]] po::Result<SecretsChange> begin();
 
   static constexpr std::chrono::seconds kKnownFor = std::chrono::hours(24 * 30);
@@ -64,7 +78,7 @@ class Secrets {
 
   po::Fd lock_;
   directory::lmdb::Env env_;
-  MDB_dbi password_ = 0, known_ = 0, meta_ = 0;
+  MDB_dbi password_ = 0, known_ = 0, relay_ = 0, meta_ = 0;
 };
 
 }  // namespace accounts

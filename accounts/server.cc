@@ -14,6 +14,7 @@ Server::Server(po::Module& module, Administration& administration)
       writer_(module.loop(), 1),
       authenticator_(module.loop(), administration, writer_, module.log(), module.welcome().ticket_key),
       commands_(command_parts()),
+      pipes_(module.loop(), module.log(), administration, authenticator_),
       announced_(administration.directory().generation()) {
   young_.every(module.loop(), directory::Writer::kYoungPeriod,
                [this] { administration_.directory().hold_young(); });
@@ -45,27 +46,7 @@ void Server::on_listen(const po::messages::Listen& listen, po::Fd socket) {
 }
 
 void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
-  if (peer.role != po::messages::Role::kSmtpd && peer.role != po::messages::Role::kPop3d) return;
-  std::uint64_t id = next_peer_++;
-  Peer& made = peers_[id];
-  made.may_have_tickets = peer.role == po::messages::Role::kPop3d;
-  made.channel = std::make_unique<po::Channel>(
-      module_.loop(), std::move(socket), [this, id](po::Frame& frame) { return on_peer_frame(id, frame); },
-      [this, id, name = peer.name](std::string_view why) {
-        module_.log().event("peer-gone").kv("peer", name).kv("why", why);
-        peers_.erase(id);
-      });
-}
-
-bool Server::on_peer_frame(std::uint64_t id, po::Frame& frame) {
-  po::messages::Authenticate ask;
-  if (!frame.decode(ask) || (ask.mailbox && !peers_[id].may_have_tickets)) return false;
-  authenticator_.authenticate(
-      std::move(ask), [this, id, serial = frame.serial](const po::messages::Verdict& v) {
-        auto peer = peers_.find(id);  // it may have died while the password was checked
-        if (peer != peers_.end()) peer->second.channel->send(serial, v);
-      });
-  return true;
+  pipes_.take(peer, std::move(socket));
 }
 
 bool Server::on_control(po::Frame& frame) {

@@ -1,17 +1,15 @@
-// The accounts process: what comes over the control socket, the pipes of smtpd and pop3d and the command
-// socket is handed to the parts that know. Owns them all. A peer may send Authenticate and nothing else,
-// and pop3d alone is given tickets.
+// The accounts process: what comes over the control socket, the pipes of its peers and the command socket is
+// handed to the parts that know. Owns them all.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 
 #include "accounts/administration.h"
 #include "accounts/authenticate.h"
 #include "accounts/command_server.h"
+#include "accounts/pipes.h"
 #include "accounts/threads.h"
-#include "lib/channel.h"
 #include "lib/module.h"
 
 namespace accounts {
@@ -27,12 +25,7 @@ class Server : public po::ModuleHandler {
   po::Counters counters() override;
 
  private:
-  struct Peer {
-    std::unique_ptr<po::Channel> channel;
-    bool may_have_tickets = false;
-  };
   CommandServer::Parts command_parts();
-  bool on_peer_frame(std::uint64_t id, po::Frame& frame);
   void announce_changes();
   void finish_when_idle();
 
@@ -41,8 +34,7 @@ class Server : public po::ModuleHandler {
   Threads writer_;
   Authenticator authenticator_;
   CommandServer commands_;
-  std::map<std::uint64_t, Peer> peers_;
-  std::uint64_t next_peer_ = 1;
+  Pipes pipes_;
   std::uint64_t announced_ = 0;
   po::Event young_, stopping_;
 };

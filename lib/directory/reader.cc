@@ -1,16 +1,10 @@
 #include "lib/directory/reader.h"
 
-#include <algorithm>
-
 #include "lib/directory/lmdb.h"
 #include "lib/directory/record.h"
 
 namespace directory {
 namespace {
-
-bool contains(const std::vector<std::string>& list, std::string_view domain) {
-  return std::find(list.begin(), list.end(), domain) != list.end();
-}
 
 /// The domain begins after the last '@': neither a domain nor a literal can hold one.
 std::pair<std::string_view, std::string_view> split(std::string_view address) {
@@ -36,6 +30,8 @@ struct Reader::Impl {
   std::string hostname;
   std::optional<lmdb::Txn> txn;  ///< kept reset between calls; taken down before env
   std::shared_ptr<const Settings> settings;
+  AddressTables addresses;                      ///< of `settings`
+  std::shared_ptr<const RoutingTable> routing;  ///< of `settings`; made when it is asked for
 
   /// Lets go of the pages when a call ends: none may be held for longer than a second.
   struct Look {
@@ -56,6 +52,8 @@ struct Reader::Impl {
       auto read = record::get_settings(*txn, tables);
       if (!read) return tl::make_unexpected(read.error());
       settings = std::make_shared<const Settings>(std::move(*read));
+      addresses = AddressTables(*settings, hostname);
+      routing = nullptr;
     }
     return settings;
   }
@@ -66,13 +64,30 @@ struct Reader::Impl {
     auto owner = record::get_owner(*txn, tables.address, key);
     if (!owner) return tl::make_unexpected(owner.error());
     if (*owner) return to_account(**owner);
-    auto now = current_settings();
-    if (!now) return tl::make_unexpected(now.error());
-    bool local_domain = domain.empty() || domain == hostname || contains((*now)->local_domains, domain);
+    if (auto now = current_settings(); !now) return tl::make_unexpected(now.error());
+    bool local_domain = domain.empty() || addresses.is_local(domain);
     if (local_domain && local == "postmaster") return to_account(kPostmaster);
     if (local_domain) return Routed{Route::kUnknown, {}};
-    if (contains((*now)->relay_domains, domain)) return Routed{Route::kRelayDomain, {}};
+    if (addresses.relay_domains.count(std::string(domain)) != 0) return Routed{Route::kRelayDomain, {}};
     return Routed{Route::kRemote, {}};
+  }
+
+  po::Result<std::optional<Account>> account_of(std::string_view key) {
+    auto owner = record::get_owner(*txn, tables.address, key);
+    if (!owner) return tl::make_unexpected(owner.error());
+    if (!*owner) return std::optional<Account>();
+    auto found = record::get_account(*txn, tables, **owner);
+    if (found && !*found) return po::temporary("the directory names an account that it does not hold");
+    return found;
+  }
+
+  po::Result<Resolution> resolve(std::string_view address, bool steps) {
+    auto now = current_settings();
+    if (!now) return tl::make_unexpected(now.error());
+    Questions questions{[this](std::string_view key) { return account_of(key); },
+                        [this](std::uint64_t id) { return record::get_account(*txn, tables, id); }, **now,
+                        addresses};
+    return directory::resolve(address, questions, steps);
   }
 
   po::Result<Routed> to_account(std::uint64_t id) {
@@ -116,6 +131,20 @@ po::Result<Routed> Reader::route(std::string_view address) const {
   return impl_->route(address);
 }
 
+po::Result<Resolution> Reader::resolve(std::string_view address, bool steps) const {
+  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
+  Impl::Look look(*impl_);
+  return impl_->resolve(address, steps);
+}
+
+po::Result<std::shared_ptr<const RoutingTable>> Reader::routing() const {
+  auto now = settings();
+  if (!now) return tl::make_unexpected(now.error());
+  if (!impl_->routing)
+    impl_->routing = std::make_shared<const RoutingTable>((*now)->routes, (*now)->sender_routes);
+  return impl_->routing;
+}
+
 po::Result<std::optional<Account>> Reader::account(std::uint64_t id) const {
   if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
   Impl::Look look(*impl_);
@@ -123,8 +152,7 @@ po::Result<std::optional<Account>> Reader::account(std::uint64_t id) const {
 }
 
 po::Result<bool> Reader::is_local_domain(std::string_view domain) const {
-  if (domain == impl_->hostname) return true;
-  return settings().map([&](const auto& s) { return contains(s->local_domains, domain); });
+  return settings().map([&](const auto&) { return impl_->addresses.is_local(domain); });
 }
 
 po::Result<std::shared_ptr<const Settings>> Reader::settings() const {

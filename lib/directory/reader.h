@@ -12,6 +12,8 @@
 #include <string_view>
 
 #include "lib/directory/account.h"
+#include "lib/directory/next_hop.h"
+#include "lib/directory/resolution.h"
 #include "lib/directory/settings.h"
 #include "lib/error.h"
 
@@ -44,6 +46,11 @@ class Reader {
   /// part unquoted where it may be); "postmaster" in any letter case, alone or at any local domain, is the
   /// Postmaster account's mailbox. Local parts are compared without regard to ASCII letter case.
   [[nodiscard]] po::Result<Routed> route(std::string_view address) const;
+  /// All that an address leads to (lib/directory/resolution.h), in one transaction: local parts are compared
+  /// without regard to ASCII letter case.
+  [[nodiscard]] po::Result<Resolution> resolve(std::string_view address, bool steps = false) const;
+  /// Of the current settings; the same object until they change.
+  [[nodiscard]] po::Result<std::shared_ptr<const RoutingTable>> routing() const;
   [[nodiscard]] po::Result<std::optional<Account>> account(std::uint64_t id) const;
   /// Whether the domain (lower-case A-labels, or "[literal]") is local.
   [[nodiscard]] po::Result<bool> is_local_domain(std::string_view domain) const;

@@ -1,5 +1,5 @@
-// The system's settings as the servers use them: the values of the forms System Configuration, System
-// Security and Mail Routing, checked and converted. The form declarations in lib/form own names, limits and
+// The system's settings as the servers use them: the values of all forms but Account Data, checked and
+// converted. The form declarations in lib/form own names, limits and
 // help text; the defaults here and there are the same by construction (a form's default is printed from a
 // default Settings).
 #pragma once
@@ -16,6 +16,9 @@ namespace directory {
 
 /// POP3-Clear-Text-Log-In: where a password may cross without TLS.
 enum class ClearText : std::uint8_t { kNever = 0, kLoopback = 1, kAlways = 2 };
+
+/// Unknown-Local-Users: what happens to mail for a local domain's address that nobody has.
+enum class UnknownUsers : std::uint8_t { kRefuse = 0, kHold = 1, kDeliver = 2 };
 
 struct Settings {
   // ---- System Configuration
@@ -49,8 +52,31 @@ struct Settings {
   std::vector<std::string> local_domains;  ///< Local-Mail-Domains, A-labels in lower case; own host implied
   std::vector<std::string> relay_domains;  ///< Relay-Domains
   std::string completion_domain;           ///< Address-Completion-Domain; empty: the own host name
+  std::vector<std::string> routes;         ///< Mail-Routing-Table: "pattern:host options" (next_hop.h)
+  std::vector<std::string> sender_routes;  ///< Sender-Options: "domain options" (next_hop.h)
+  bool plus_addresses = true;              ///< Plus-Addresses: jane+x@ reaches jane
+  UnknownUsers unknown_users = UnknownUsers::kRefuse;  ///< Unknown-Local-Users
+  std::string catch_all;  ///< Catch-All-Address: an account's address; for kDeliver
+  // ---- SMTP Channel Aliases
+  std::vector<std::string> channel_aliases;  ///< Aliases: "<incoming> <outgoing>"
+  // ---- Mail Queue
+  std::uint32_t message_lifetime = 120;  ///< Message-Lifetime, hours; then it is returned
+  std::uint32_t delay_warning = 4;       ///< Delay-Warning, hours; 0: none
+  std::uint64_t bounce_full_size = 50
+                                   << 10;  ///< Bounce-Full-Message-Size, octets: larger ones, headers alone
+  std::uint32_t deliveries_at_once = 500;  ///< Deliveries-at-Once: connections, all hosts together
+  std::uint32_t deliveries_per_host = 20;  ///< Deliveries-per-Host: connections to one next hop
+  std::uint32_t account_per_hour = 1000;  ///< Recipients-per-Hour-per-Account, 0: no limit; remote ones count
+  std::uint32_t account_per_day = 5000;   ///< Recipients-per-Day-per-Account
+  std::uint32_t user_per_hour = 1000;     ///< Recipients-per-Hour-per-UNIX-User
+  std::uint32_t user_per_day = 5000;      ///< Recipients-per-Day-per-UNIX-User
+  std::uint32_t network_per_hour = 0;  ///< Recipients-per-Hour-per-Network: clients let in by Relay-Networks
+  std::uint32_t network_per_day = 0;   ///< Recipients-per-Day-per-Network
+  std::vector<std::string> trusted_users;  ///< Trusted-UNIX-Users: may set any sender; root always
+  std::vector<std::string>
+      queue_start;  ///< Queue-Start-Permissions: "domain access-restriction" (qsnd, ETRN)
 
-  std::uint64_t revision = 0;  ///< generation of the last change of any of the three forms
+  std::uint64_t revision = 0;  ///< generation of the last change of any of these forms
 
   auto fields() {
     return std::tie(max_message_size, default_mailbox_limit, over_quota_permanent, min_free_disk,
@@ -58,7 +84,11 @@ struct Settings {
                     smtp_data_seconds, smtp_session_seconds, smtp_error_limit, smtp_unknown_limit,
                     smtp_idle_commands, pop3_idle_seconds, pop3_error_limit, pop3_clear_text, look_up_clients,
                     relay_networks, failures_per_address, failures_per_account, failure_delay_max,
-                    password_checks, local_domains, relay_domains, completion_domain, revision);
+                    password_checks, local_domains, relay_domains, completion_domain, routes, sender_routes,
+                    plus_addresses, unknown_users, catch_all, channel_aliases, message_lifetime,
+                    delay_warning, bounce_full_size, deliveries_at_once, deliveries_per_host,
+                    account_per_hour, account_per_day, user_per_hour, user_per_day, network_per_hour,
+                    network_per_day, trusted_users, queue_start, revision);
   }
 };
 
@@ -67,4 +97,9 @@ struct Settings {
 template <>
 struct po::wire::valid_enum<directory::ClearText> {
   static bool ok(directory::ClearText v) { return v <= directory::ClearText::kAlways; }
+};
+
+template <>
+struct po::wire::valid_enum<directory::UnknownUsers> {
+  static bool ok(directory::UnknownUsers v) { return v <= directory::UnknownUsers::kDeliver; }
 };

@@ -36,6 +36,25 @@ void for_each_setting(S& s, F&& f) {
   f("Local-Mail-Domains", s.local_domains);
   f("Relay-Domains", s.relay_domains);
   f("Address-Completion-Domain", s.completion_domain);
+  f("Mail-Routing-Table", s.routes);
+  f("Sender-Options", s.sender_routes);
+  f("Plus-Addresses", s.plus_addresses);
+  f("Unknown-Local-Users", s.unknown_users);
+  f("Catch-All-Address", s.catch_all);
+  f("Aliases", s.channel_aliases);
+  f("Message-Lifetime", s.message_lifetime);
+  f("Delay-Warning", s.delay_warning);
+  f("Bounce-Full-Message-Size", s.bounce_full_size);
+  f("Deliveries-at-Once", s.deliveries_at_once);
+  f("Deliveries-per-Host", s.deliveries_per_host);
+  f("Recipients-per-Hour-per-Account", s.account_per_hour);
+  f("Recipients-per-Day-per-Account", s.account_per_day);
+  f("Recipients-per-Hour-per-UNIX-User", s.user_per_hour);
+  f("Recipients-per-Day-per-UNIX-User", s.user_per_day);
+  f("Recipients-per-Hour-per-Network", s.network_per_hour);
+  f("Recipients-per-Day-per-Network", s.network_per_day);
+  f("Trusted-UNIX-Users", s.trusted_users);
+  f("Queue-Start-Permissions", s.queue_start);
 }
 
 }  // namespace directory

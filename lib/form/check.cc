@@ -8,6 +8,9 @@
 
 #include "lib/access.h"
 #include "lib/address.h"
+#include "lib/directory/next_hop.h"
+#include "lib/directory/queue_start.h"
+#include "lib/directory/resolution.h"
 #include "lib/text.h"
 
 namespace form {
@@ -100,6 +103,18 @@ Checked check_access(std::string_view value) {
   return rule->name.empty() ? std::string(value) : po::access_rule_text(*rule);
 }
 
+Checked check_route(std::string_view value) {
+  return directory::parse_route(value).map(directory::route_text);
+}
+
+Checked check_sender_options(std::string_view value) {
+  return directory::parse_sender_options(value).map(directory::sender_options_text);
+}
+
+Checked check_alias(std::string_view value, const CheckContext& context) {
+  return directory::parse_channel_alias(value, context.completion_domain).map(directory::channel_alias_text);
+}
+
 Checked check_value(const Field& field, std::string_view value, const CheckContext& context) {
   if (value.size() > field.max_octets) return wrong(fmt::format("longer than {} octets", field.max_octets));
   switch (field.type) {
@@ -123,6 +138,14 @@ Checked check_value(const Field& field, std::string_view value, const CheckConte
       return check_access(value);
     case Type::kLines:
       return check_free_line(value);
+    case Type::kRoute:
+      return check_route(value);
+    case Type::kSenderOptions:
+      return check_sender_options(value);
+    case Type::kChannelAlias:
+      return check_alias(value, context);
+    case Type::kQueueStart:
+      return directory::tidy_queue_start(value);
     case Type::kReadOnly:
       break;
   }
@@ -136,6 +159,17 @@ bool keeps_spaces(const Field& field) {
 /// What two entries of a list are compared by. Letter case counts nowhere but in free text.
 std::string entry_key(const Field& field, std::string_view value) {
   return field.type == Type::kLines ? std::string(value) : po::ascii_lower(value);
+}
+
+/// What only one entry of a list may speak of, because of two the second would never count; empty: anything.
+std::string entry_subject(const Field& field, const std::string& good) {
+  if (field.type == Type::kRoute)
+    if (auto route = directory::parse_route(good)) return route->pattern;
+  if (field.type == Type::kSenderOptions)
+    if (auto entry = directory::parse_sender_options(good)) return entry->domain;
+  if (field.type == Type::kChannelAlias)
+    if (auto alias = directory::parse_channel_alias(good)) return po::ascii_lower(alias->incoming);
+  return {};
 }
 
 /// The brackets of one field to its values.
@@ -173,11 +207,15 @@ class FieldCheck {
     if (values.size() > field_.max_values)
       refuse({}, fmt::format("a list of at most {} values", field_.max_values));
     std::vector<std::string> out;
-    std::set<std::string> seen;
+    std::set<std::string> seen, subjects;
     for (const std::string& value : values) {
       std::string good = one(value);
-      if (field_.type == Type::kLines || seen.insert(entry_key(field_, good)).second)
-        out.push_back(std::move(good));
+      if (field_.type != Type::kLines && !seen.insert(entry_key(field_, good)).second) continue;
+      std::string subject = entry_subject(field_, good);
+      if (!subject.empty() && !subjects.insert(subject).second)
+        refuse(value,
+               fmt::format("an entry for {} stands before this one, which would never count", subject));
+      out.push_back(std::move(good));
     }
     return out.empty() ? run_empty() : out;
   }

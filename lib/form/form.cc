@@ -48,6 +48,11 @@ const Field* Form::find(std::string_view field_name) const {
   return nullptr;
 }
 
+bool Form::is_named(std::string_view text) const {
+  std::string key = name_key(text);
+  return key == name_key(name) || key == name_key(title) || (!also.empty() && key == name_key(also));
+}
+
 std::string Problem::text() const {
   std::string out;
   if (line > 0) out += fmt::format("line {}: ", line);

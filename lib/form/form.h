@@ -20,9 +20,13 @@ enum class Type : std::uint8_t {
   kYesNo,
   kNumber,  ///< min to max, in `unit`
   kChoice,
-  kDomain,  ///< kept in lower-case A-labels
-  kAccess,  ///< an access restriction (lib/access.h)
-  kLines,   ///< lines of free text, spaces and empty lines kept
+  kDomain,         ///< kept in lower-case A-labels
+  kAccess,         ///< an access restriction (lib/access.h)
+  kLines,          ///< lines of free text, spaces and empty lines kept
+  kRoute,          ///< an entry of the mail routing table (lib/directory/next_hop.h)
+  kSenderOptions,  ///< "domain options", likewise
+  kChannelAlias,   ///< "<incoming> <outgoing>" (lib/directory/resolution.h)
+  kQueueStart,     ///< "domain access-restriction" (lib/directory/queue_start.h)
   kReadOnly,
 };
 
@@ -64,10 +68,13 @@ struct Form {
   std::string_view name;   ///< on the command line: "account-data"
   std::string_view title;  ///< "Account Data"
   std::vector<Section> sections;
+  std::string_view also{};  ///< another name that is read
 
   /// By any of its names, letter case, spaces and punctuation aside: "users real name" finds
   /// User's-Real-Name.
   [[nodiscard]] const Field* find(std::string_view field_name) const;
+  /// Whether this is one of the form's names, letter case, spaces and punctuation aside.
+  [[nodiscard]] bool is_named(std::string_view text) const;
   /// A file of several forms begins each with this one.
   [[nodiscard]] const Field& first() const { return sections.front().fields.front(); }
 };

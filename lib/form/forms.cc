@@ -29,6 +29,14 @@ Field list(std::string_view name, Type type, std::size_t most, std::string_view 
   return {.name = name, .type = type, .multiple = true, .hint = hint, .help = help, .max_values = most};
 }
 
+/// A list whose entries hold more than one name.
+Field entries(std::string_view name, Type type, std::size_t most, std::string_view hint,
+              std::string_view help) {
+  Field field = list(name, type, most, hint, help);
+  field.max_octets = 2048;
+  return field;
+}
+
 /// An empty bracket means what a system has that was never configured.
 Form with_defaults(Form form) {
   Values values = settings_values(directory::Settings{});
@@ -194,10 +202,22 @@ Section pop3_limits() {
 
 // ---- System Security
 
-Section relaying() {
+Section sending() {
   return {"----- WHO MAY SEND ANYWHERE -----",
           {list("Relay-Networks", Type::kAccess, 10'000, "domains, hosts, IP numbers or networks",
-                "Clients there may send to any domain without logging in. Numbers are safer than names.")}};
+                "Clients there may send to any domain without logging in. Numbers are safer than names."),
+           list("Trusted-UNIX-Users", Type::kLogin, 10'000, "log-in names; root always is",
+                "Users of this host who may give any sender to sendmail, as list managers and web servers "
+                "must; what others send says who they are.")}};
+}
+
+Section queue_start() {
+  return {
+      "----- WHO MAY HAVE WAITING MAIL SENT -----",
+      {entries("Queue-Start-Permissions", Type::kQueueStart, 10'000,
+               "DOMAIN RESTRICTION, as podunk.edu 192.0.2.0/24",
+               "Who may ask on the SMTP port, with qsnd or ETRN, that mail which waits for this domain or "
+               "one under it is sent now: a site that is not always connected.")}};
 }
 
 Section log_in() {
@@ -211,6 +231,86 @@ Section log_in() {
        number("Log-In-Delay-Limit", 1, 86'400, "seconds", "The delay doubles with each failure up to this."),
        number("Password-Checks-at-Once", 1, 64, "each takes 32 megabytes and one processor",
               "Further ones wait their turn.")}};
+}
+
+// ---- Mail Routing
+
+Section domains() {
+  return {"----- DOMAINS -----",
+          {list("Local-Mail-Domains", Type::kDomain, 100'000, "this host's own name is always one",
+                "Every recipient there is known here; mail for others is not sent on."),
+           list("Relay-Domains", Type::kDomain, 100'000, {},
+                "Mail for these is taken from anybody, to be sent on (backup MX, hub)."),
+           {.name = "Address-Completion-Domain",
+            .type = Type::kDomain,
+            .hint = "[] for this host's name",
+            .help = "Added to addresses that have no domain."}}};
+}
+
+Section local_users() {
+  Field unknown{.name = "Unknown-Local-Users",
+                .type = Type::kChoice,
+                .hint = "refuse, hold or deliver",
+                .help =
+                    "Mail for a local domain's address that nobody has: it is refused, held until the "
+                    "Postmaster decides, or delivered to the Catch-All-Address.",
+                .choices = {{"refuse", {}}, {"hold", {}}, {"deliver", {}}}};
+  Field catch_all{.name = "Catch-All-Address",
+                  .type = Type::kAddress,
+                  .indent = true,
+                  .hint = "an account's address, for deliver",
+                  .help = "Who gets the mail that nobody has the address of."};
+  return {"----- LOCAL USERS -----",
+          {yes_no("Plus-Addresses", "yes or no",
+                  "Mail for jane+anything@ reaches jane, where there is no account with that very address."),
+           unknown, catch_all}};
+}
+
+Section routes() {
+  return {"----- WHERE MAIL IS SENT -----",
+          {entries("Mail-Routing-Table", Type::kRoute, 10'000, "PATTERN:HOST; the first that matches wins",
+                   "Where mail for other domains goes. Patterns: podunk.edu (alone), *.podunk.edu (all under "
+                   "it), * (all). Hosts: * (by its MX records, as without an entry), a host, host:port, "
+                   "[192.0.2.1]. Options behind it: tls=none, opportunistic, required or verified; user=NAME "
+                   "to log in there (post.office relay-password keeps the password); source=ADDRESS to "
+                   "connect from; helo=NAME to greet with."),
+           entries("Sender-Options", Type::kSenderOptions, 10'000, "DOMAIN source=ADDRESS helo=NAME",
+                   "For mail whose sender is in this domain: the address to connect from and the name to "
+                   "greet with, where the route does not say.")}};
+}
+
+// ---- Mail Queue
+
+Section waiting() {
+  return {"----- MAIL THAT CANNOT BE DELIVERED NOW -----",
+          {number("Message-Lifetime", 1, 8760, "hours", "Then it is returned to its sender."),
+           number("Delay-Warning", 0, 8760, "hours; 0 for none",
+                  "Then its sender is told that it has not arrived yet. Not for bulk mail."),
+           kilobytes("Bounce-Full-Message-Size", 0, "number of kilobytes",
+                     "A larger message is returned as its header alone.")}};
+}
+
+Section deliveries() {
+  return {"----- DELIVERY -----",
+          {number("Deliveries-at-Once", 1, 100'000, "connections to all hosts together",
+                  "Further mail waits its turn."),
+           number("Deliveries-per-Host", 1, 10'000, "connections to one host or domain",
+                  "It begins with less and grows as long as that goes well.")}};
+}
+
+Section brake() {
+  return {
+      "----- OUTGOING BRAKE -----",
+      {number("Recipients-per-Hour-per-Account", 0, kNoLimit, "0 for no limit",
+              "Recipients elsewhere that one account may send to; more are put off, and the Postmaster is "
+              "told once: a stolen password looks like this."),
+       number("Recipients-per-Day-per-Account", 0, kNoLimit, "0 for no limit", "Likewise."),
+       number("Recipients-per-Hour-per-UNIX-User", 0, kNoLimit, "0 for no limit",
+              "The same for each user of this host who sends by sendmail."),
+       number("Recipients-per-Day-per-UNIX-User", 0, kNoLimit, "0 for no limit", "Likewise."),
+       number("Recipients-per-Hour-per-Network", 0, kNoLimit, "0 for no limit",
+              "The same for each client, by IPv4 address or IPv6 /64, that Relay-Networks lets in."),
+       number("Recipients-per-Day-per-Network", 0, kNoLimit, "0 for no limit", "Likewise.")}};
 }
 
 }  // namespace
@@ -228,36 +328,44 @@ const Form& system_configuration() {
 }
 
 const Form& system_security() {
-  static const Form kForm = with_defaults({"system-security", "System Security", {relaying(), log_in()}});
+  static const Form kForm =
+      with_defaults({"system-security", "System Security", {sending(), queue_start(), log_in()}});
   return kForm;
 }
 
 const Form& mail_routing() {
-  static const Form kForm{
-      "mail-routing",
-      "Mail Routing",
-      {{"----- DOMAINS -----",
-        {list("Local-Mail-Domains", Type::kDomain, 100'000, "this host's own name is always one",
-              "Every recipient there is known here; others are refused, never sent on."),
-         list("Relay-Domains", Type::kDomain, 100'000, {},
-              "Mail for these is taken from anybody, to be sent on (backup MX, hub)."),
-         {.name = "Address-Completion-Domain",
-          .type = Type::kDomain,
-          .hint = "[] for this host's name",
-          .help = "Added to addresses that have no domain."}}}}};
+  static const Form kForm =
+      with_defaults({"mail-routing", "Mail Routing", {domains(), local_users(), routes()}});
   return kForm;
 }
 
-const std::array<const Form*, 4>& all_forms() {
-  static const std::array<const Form*, 4> kForms{&account_data(), &system_configuration(), &system_security(),
-                                                 &mail_routing()};
+const Form& channel_aliases() {
+  // Without a hint, so that it is printed as the Guide prints it.
+  static const Form kForm{
+      "channel-aliases",
+      "SMTP Channel Aliases",
+      {{{},
+        {entries("Aliases", Type::kChannelAlias, 100'000, {},
+                 "<INCOMING ADDRESS> <OUTGOING ADDRESS>: mail for the first, whatever its "
+                 "domain, goes to the second.")}}},
+      "SMTP Aliases"};
+  return kForm;
+}
+
+const Form& mail_queue() {
+  static const Form kForm = with_defaults({"mail-queue", "Mail Queue", {waiting(), deliveries(), brake()}});
+  return kForm;
+}
+
+const std::array<const Form*, 6>& all_forms() {
+  static const std::array<const Form*, 6> kForms{&account_data(), &system_configuration(), &system_security(),
+                                                 &mail_routing(), &channel_aliases(),      &mail_queue()};
   return kForms;
 }
 
 const Form* find_form(std::string_view name) {
-  std::string key = name_key(name);
   for (const Form* form : all_forms())
-    if (name_key(form->name) == key || name_key(form->title) == key) return form;
+    if (form->is_named(name)) return form;
   return nullptr;
 }
 

@@ -1,6 +1,5 @@
-// The forms of the system. Each is declared here once; a field's name in System Configuration, System
-// Security and Mail Routing is that of its setting in lib/directory/settings.h (a unit test holds the two
-// together).
+// The forms of the system. Each is declared here once; a field's name in all but Account Data is that of its
+// setting in lib/directory/settings.h (a unit test holds the two together).
 #pragma once
 
 #include <array>
@@ -14,8 +13,10 @@ namespace form {
 [[nodiscard]] const Form& system_configuration();
 [[nodiscard]] const Form& system_security();
 [[nodiscard]] const Form& mail_routing();
+[[nodiscard]] const Form& channel_aliases();
+[[nodiscard]] const Form& mail_queue();
 
-[[nodiscard]] const std::array<const Form*, 4>& all_forms();
+[[nodiscard]] const std::array<const Form*, 6>& all_forms();
 /// By name or title, letter case, spaces and punctuation aside; null if there is none.
 [[nodiscard]] const Form* find_form(std::string_view name);
 

@@ -1,5 +1,6 @@
 #include "lib/form/settings_form.h"
 
+#include <array>
 #include <charconv>
 #include <concepts>
 #include <string_view>
@@ -9,7 +10,15 @@
 namespace form {
 namespace {
 
-constexpr std::string_view kClearText[] = {"never", "loopback", "always"};
+/// The words of a choice, in the order of its enumeration.
+constexpr std::array<std::string_view, 3> words_of(directory::ClearText) {
+  return {"never", "loopback", "always"};
+}
+constexpr std::array<std::string_view, 3> words_of(directory::UnknownUsers) {
+  return {"refuse", "hold", "deliver"};
+}
+template <class T>
+concept Choice = std::is_enum_v<T>;
 
 /// Sizes are counted in octets and written in kilobytes.
 template <class T>
@@ -22,8 +31,9 @@ std::vector<std::string> to_values(T number) {
 std::vector<std::string> to_values(bool yes) {
   return {yes ? "yes" : "no"};
 }
-std::vector<std::string> to_values(directory::ClearText c) {
-  return {std::string(kClearText[static_cast<std::size_t>(c)])};
+template <Choice T>
+std::vector<std::string> to_values(T choice) {
+  return {std::string(words_of(choice)[static_cast<std::size_t>(choice)])};
 }
 std::vector<std::string> to_values(const std::vector<std::string>& list) {
   return list;
@@ -41,9 +51,11 @@ void from_values(const std::vector<std::string>& values, T& number) {
 void from_values(const std::vector<std::string>& values, bool& yes) {
   yes = !values.empty() && values[0] == "yes";
 }
-void from_values(const std::vector<std::string>& values, directory::ClearText& c) {
-  for (std::size_t i = 0; i < std::size(kClearText); ++i)
-    if (!values.empty() && values[0] == kClearText[i]) c = static_cast<directory::ClearText>(i);
+template <Choice T>
+void from_values(const std::vector<std::string>& values, T& choice) {
+  auto words = words_of(choice);
+  for (std::size_t i = 0; i < words.size(); ++i)
+    if (!values.empty() && values[0] == words[i]) choice = static_cast<T>(i);
 }
 void from_values(const std::vector<std::string>& values, std::vector<std::string>& list) {
   list = values;

@@ -1,5 +1,5 @@
-// Settings as form values and back, by name: every setting is one field of System Configuration, System
-// Security or Mail Routing. Values must have been checked. Callers: accounts; the declarations, for their
+// Settings as form values and back, by name: every setting is one field of one form. Values must have been
+// checked. Callers: accounts; the declarations, for their
 // defaults.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace form {
 
-/// Of all three forms; rendering a form takes its own.
+/// Of all forms but Account Data; rendering a form takes its own.
 [[nodiscard]] Values settings_values(const directory::Settings& settings);
 /// Changes the settings that `values` names; true if one is different now.
 bool apply_settings(const Values& values, directory::Settings& settings);

@@ -35,8 +35,10 @@ std::string label(const Field& field) {
   return fmt::format("{}{}:", field.indent ? kIndent : "", field.name);
 }
 
+/// One field alone stands as the Guide prints it: "Aliases: [...]".
 std::size_t value_column(const Form& form) {
-  std::size_t column = kLeastColumn;
+  bool alone = form.sections.size() == 1 && form.sections.front().fields.size() == 1;
+  std::size_t column = alone ? 0 : kLeastColumn;
   for (const Section& section : form.sections)
     for (const Field& field : section.fields) column = std::max(column, label(field).size() + 1);
   return column;
@@ -67,9 +69,7 @@ std::string_view rule_title(std::string_view line) {
 }
 
 bool is_heading_of(const Form& form, std::string_view line) {
-  if (!is_rule(line) || line[0] != '=') return false;
-  std::string key = name_key(rule_title(line));
-  return key == name_key(form.title) || key == name_key(form.name);
+  return is_rule(line) && line[0] == '=' && form.is_named(rule_title(line));
 }
 
 /// Reads the bracket that `rest` begins with; false if it does not end on this line.
@@ -178,9 +178,8 @@ void Parser::read_line(std::string_view line, Parsed& into) {
 void Parser::read_rule(std::string_view line, Parsed& into) {
   in_ = In::kNothing;
   if (line[0] != '=') return;
-  std::string key = name_key(rule_title(line));
   for (const Form* other : all_forms())
-    if (other != &form_ && key == name_key(other->title))
+    if (other != &form_ && other->is_named(rule_title(line)))
       problem(into, fmt::format("a {} form does not belong here; this command reads {} forms", other->title,
                                 form_.title));
 }

@@ -228,6 +228,32 @@ TEST_CASE("a change that is dropped did not happen; one that is committed is see
   CHECK(reader.settings().value()->max_recipients == 123);
 }
 
+TEST_CASE("resolving and routing by the settings of now") {
+  Both both;
+  Account janie = account("Janie@podunk.edu");
+  janie.forwarding = {"copy@far.example"};
+  std::uint64_t id = add(*both.writer, janie);
+  Reader reader = both.reader();
+  CHECK(reader.resolve("nobody@podunk.edu")->verdict == Verdict::kRemote);
+  auto routing = reader.routing();
+  REQUIRE(routing);
+  CHECK((*routing)->match("far.example") == nullptr);
+  CHECK(reader.routing().value() == *routing);  // the same object while no form changed
+  auto change = both.writer->begin();
+  Settings settings;
+  settings.local_domains = {"podunk.edu"};
+  settings.channel_aliases = {"<j@podunk.edu> <janie@podunk.edu>"};
+  settings.routes = {"*:relay.example"};
+  REQUIRE(change->set_settings(settings));
+  REQUIRE(change->commit());
+  CHECK(reader.resolve("nobody@podunk.edu")->verdict == Verdict::kUnknown);
+  CHECK(reader.resolve("J@podunk.edu")->targets ==
+        std::vector<Target>{{Target::Kind::kMailbox, id, "janie@podunk.edu"},
+                            {Target::Kind::kRemote, 0, "copy@far.example"}});
+  CHECK(reader.resolve("postmaster@podunk.edu", true)->account->id == kPostmaster);
+  CHECK(reader.routing().value()->match("far.example")->host == "relay.example");
+}
+
 TEST_CASE("every setting is stored") {
   Both both;
   Settings settings;
@@ -237,7 +263,7 @@ TEST_CASE("every setting is stored") {
     if constexpr (std::is_same_v<Member, bool>)
       member = !member;
     else if constexpr (std::is_enum_v<Member>)
-      member = ClearText::kAlways;
+      member = static_cast<Member>(2);
     else if constexpr (std::is_integral_v<Member>)
       member = ++n;
     else if constexpr (std::is_same_v<Member, std::string>)

@@ -37,6 +37,8 @@ TEST_CASE("values come into their one right form, or are refused with the rule")
   const auto& system = form::system_configuration();
   const auto& security = form::system_security();
   const auto& routing = form::mail_routing();
+  const auto& aliases = form::channel_aliases();
+  const auto& queue = form::mail_queue();
   const Row rows[] = {
       {account, "User's-Real-Name", "[ Janie Lee ]", {"Janie Lee"}, ""},
       {account, "Account-Name", "[a] [b]", {}, "takes one value"},
@@ -88,6 +90,50 @@ TEST_CASE("values come into their one right form, or are refused with the rule")
        ""},
       {routing, "Local-Mail-Domains", "[not a domain]", {}, "?"},
       {routing, "Address-Completion-Domain", "[]", {}, ""},
+      // figures 2-11 and 2-13 of the Guide
+      {routing,
+       "Mail-Routing-Table",
+       "[podunk.edu:*] [*.podunk.edu:*] [*:firewall.podunk.edu]",
+       {"podunk.edu:*", "*.podunk.edu:*", "*:firewall.podunk.edu"},
+       ""},
+      {routing,
+       "Mail-Routing-Table",
+       "[Podunk.EDU:[10.0.0.1]]:2525  TLS=none]",
+       {"podunk.edu:[10.0.0.1]:2525 tls=none"},
+       ""},
+      {routing, "Mail-Routing-Table", "[a.org:*] [A.org: *]", {}, "PATTERN:HOST"},
+      {routing, "Mail-Routing-Table", "[a.org:b] [A.org:*]", {}, "an entry for a.org stands before this one"},
+      {routing, "Mail-Routing-Table", "[a.org:b] [A.ORG:b]", {"a.org:b"}, ""},
+      {routing, "Sender-Options", "[A.org helo=M.a.org]", {"a.org helo=m.a.org"}, ""},
+      {routing, "Sender-Options", "[a.org]", {}, "source=ADDRESS, helo=NAME or both"},
+      {routing, "Plus-Addresses", "[]", {"yes"}, ""},
+      {routing, "Unknown-Local-Users", "[Hold]", {"hold"}, ""},
+      {routing, "Unknown-Local-Users", "[]", {"refuse"}, ""},
+      {routing, "Unknown-Local-Users", "[bounce]", {}, "give refuse, hold or deliver"},
+      {routing, "Catch-All-Address", "[all]", {"all@podunk.edu"}, ""},
+      // figure 2-9
+      {aliases,
+       "Aliases",
+       "[<janie@podunk.edu> <janie@xanadu.podunk.edu>]",
+       {"<janie@podunk.edu> <janie@xanadu.podunk.edu>"},
+       ""},
+      {aliases, "Aliases", "[<a> <B@X.org>]", {"<a@podunk.edu> <B@x.org>"}, ""},
+      {aliases, "Aliases", "[a@x.org b@x.org]", {}, "<INCOMING ADDRESS> <OUTGOING ADDRESS>"},
+      {aliases, "Aliases", "[<a@x.org> <a@x.org>]", {}, "leads to itself"},
+      {aliases, "Aliases", "[<a@x.org> <b@x.org>] [<A@x.org> <c@x.org>]", {}, "an entry for a@x.org"},
+      {queue, "Message-Lifetime", "[]", {"120"}, ""},
+      {queue, "Message-Lifetime", "[0]", {}, "from 1"},
+      {queue, "Delay-Warning", "[0]", {"0"}, ""},
+      {queue, "Bounce-Full-Message-Size", "[]", {"50"}, ""},
+      {security, "Trusted-UNIX-Users", "[www-data] [list]", {"www-data", "list"}, ""},
+      {security, "Trusted-UNIX-Users", "[two words]", {}, "one word"},
+      {security,
+       "Queue-Start-Permissions",
+       "[Podunk.EDU  192.0.2.0/24] [podunk.edu 199.17.234.0] [x.org Mail.X.org]",
+       {"podunk.edu 192.0.2.0/24", "podunk.edu 199.17.234.0", "x.org mail.x.org"},
+       ""},
+      {security, "Queue-Start-Permissions", "[podunk.edu]", {}, "DOMAIN RESTRICTION"},
+      {security, "Queue-Start-Permissions", "[podunk.edu 300.1.1.1]", {}, "four numbers"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.field, row.brackets);
@@ -181,6 +227,16 @@ TEST_CASE("settings survive the way through the forms") {
   settings.relay_networks = {"10.0.0.0/8"};
   settings.local_domains = {"a.org", "b.org"};
   settings.completion_domain = "a.org";
+  settings.routes = {"*:[192.0.2.1]:587 tls=verified user=a"};
+  settings.sender_routes = {"a.org source=192.0.2.9"};
+  settings.plus_addresses = false;
+  settings.unknown_users = directory::UnknownUsers::kDeliver;
+  settings.catch_all = "all@a.org";
+  settings.channel_aliases = {"<a@a.org> <\"b ] c\"@b.org>"};
+  settings.message_lifetime = 7;
+  settings.bounce_full_size = 1 << 20;
+  settings.trusted_users = {"list"};
+  settings.queue_start = {"a.org 10.0.0.0"};
   directory::Settings back;
   for (const form::Form* f : form::all_forms()) {
     if (f == &form::account_data()) continue;
@@ -194,14 +250,28 @@ TEST_CASE("settings survive the way through the forms") {
 
 TEST_CASE("JSON is legal whatever the values are") {
   form::Values values{{"Relay-Domains", {"a.org"}}, {"Address-Completion-Domain", {}}};
-  CHECK(form::to_json(form::mail_routing(), values) ==
-        "{\"Local-Mail-Domains\": [], \"Relay-Domains\": [\"a.org\"], \"Address-Completion-Domain\": null}");
+  CHECK_THAT(form::to_json(form::mail_routing(), values),
+             Catch::StartsWith("{\"Local-Mail-Domains\": [], \"Relay-Domains\": [\"a.org\"], "
+                               "\"Address-Completion-Domain\": null, "));
+}
+
+TEST_CASE("aliases are printed as the Guide prints them") {
+  directory::Settings settings;
+  settings.channel_aliases = {"<janie@podunk.edu> <janie@xanadu.podunk.edu>"};
+  CHECK(form::render(form::channel_aliases(), form::settings_values(settings)) ==
+        "===== SMTP Channel Aliases =====\n\nAliases: [<janie@podunk.edu> <janie@xanadu.podunk.edu>]\n");
+  settings.channel_aliases.push_back("<j@podunk.edu> <janie@xanadu.podunk.edu>");
+  CHECK_THAT(form::render(form::channel_aliases(), form::settings_values(settings)),
+             Catch::EndsWith(">]\n         [<j@podunk.edu> <janie@xanadu.podunk.edu>]\n"));
 }
 
 TEST_CASE("forms are found by name and by title") {
   CHECK(form::find_form("System Security") == &form::system_security());
   CHECK(form::find_form("mail-routing") == &form::mail_routing());
   CHECK(form::find_form("MAILROUTING") == &form::mail_routing());
+  CHECK(form::find_form("SMTP Aliases") == &form::channel_aliases());
+  CHECK(form::find_form("channel-aliases") == &form::channel_aliases());
+  CHECK(form::find_form("Mail Queue") == &form::mail_queue());
   CHECK(form::find_form("") == nullptr);
   CHECK(form::find_form("queue") == nullptr);
 }
