@@ -141,11 +141,13 @@ fuzz_smtp_session_DIRS := smtpd
 fuzz_bdat_DIRS         := smtpd
 fuzz_pop3_command_DIRS := pop3d
 fuzz_pop3_session_DIRS := pop3d
+fuzz_bounce_DIRS       := queue
+fuzz_bounce_LIBS       := store
 
 define fuzz
-$(B)/tests/fuzz_$(1): $(call obj,tests/fuzz/$(1)_fuzz.cc $(foreach d,$(fuzz_$(1)_DIRS),$(call dir_src,$(d)))) $(if $(filter fuzz,$(V)),,$(call obj,tests/fuzz/replay.cc)) $(call archives,$(FUZZ_LIBS))
+$(B)/tests/fuzz_$(1): $(call obj,tests/fuzz/$(1)_fuzz.cc $(foreach d,$(fuzz_$(1)_DIRS),$(call dir_src,$(d)))) $(if $(filter fuzz,$(V)),,$(call obj,tests/fuzz/replay.cc)) $(call archives,$(fuzz_$(1)_LIBS) $(FUZZ_LIBS))
 	@mkdir -p $$(@D)
-	$(CXX) $(LDFLAGS) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $$@ $$^ $(call ld_flags,$(FUZZ_LIBS))
+	$(CXX) $(LDFLAGS) $(if $(filter fuzz,$(V)),-fsanitize=fuzzer) -o $$@ $$^ $(call ld_flags,$(fuzz_$(1)_LIBS) $(FUZZ_LIBS))
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz,$(f))))
 

@@ -25,9 +25,10 @@ directory::Reader open_directory_or_die(po::Module& module) {
 }
 
 /// While the settings cannot be read, the built-in ones hold.
-directory::Settings settings_of(const directory::Reader& reader) {
+std::shared_ptr<const directory::Settings> settings_of(const directory::Reader& reader) {
+  static const auto built_in = std::make_shared<const directory::Settings>();
   auto settings = reader.settings();
-  return settings ? **settings : directory::Settings{};
+  return settings ? *settings : built_in;
 }
 
 }  // namespace
@@ -42,9 +43,15 @@ int main() {
       .log = module.log(),
       .store = *store,
       .ticket_key = module.welcome().ticket_key,
-      .route = [&reader](std::string_view address) { return reader.route(address); },
-      .min_free_disk = [&reader] { return settings_of(reader).min_free_disk; },
-      .default_limit = [&reader] { return settings_of(reader).default_mailbox_limit; },
+      .hostname = module.welcome().hostname,
+      .incarnation = module.welcome().incarnation,
+      .routing = {.resolve = [&reader](std::string_view address,
+                                       bool steps) { return reader.resolve(address, steps); },
+                  .table = [&reader] { return reader.routing(); },
+                  .account = [&reader](std::uint64_t id) { return reader.account(id); }},
+      .settings = [&reader] { return settings_of(reader); },
+      .min_free_disk = [&reader] { return settings_of(reader)->min_free_disk; },
+      .default_limit = [&reader] { return settings_of(reader)->default_mailbox_limit; },
       .finished = [&module] { module.finished(); },
       // Not exit(): the writer thread would commit what still waits, to a disk that has just failed.
       .lost = [] { ::_exit(1); },

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "lib/directory/reader.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/store/store.h"
@@ -13,6 +14,7 @@
 #include "queue/body_keeper.h"
 #include "queue/completions.h"
 #include "queue/mailboxes.h"
+#include "queue/routing.h"
 #include "queue/writer.h"
 
 namespace queue {
@@ -23,7 +25,11 @@ struct Parts {
   po::Log& log;
   store::Store& store;
   po::messages::Key ticket_key;
-  Router route;
+  std::string hostname;
+  std::uint32_t incarnation = 0;  ///< the maker in the ids of what queue itself sends
+  Routing routing;
+  /// The built-in ones while they cannot be read; never null.
+  std::function<std::shared_ptr<const directory::Settings>()> settings;
   std::function<std::uint64_t()> min_free_disk;  ///< octets; below it no message is taken
   std::function<std::uint64_t()> default_limit;  ///< of a mailbox, octets, 0: none
   std::function<void()> finished;                ///< the loop may end

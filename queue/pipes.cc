@@ -64,6 +64,7 @@ bool SmtpdPipe::on_frame(Frame& frame) {
   if (frame.is<AskUsage>()) return on_ask_usage(frame);
   if (frame.is<OpenBody>()) return on_open_body(frame);
   if (frame.is<AskStored>()) return on_ask_stored(frame);
+  if (frame.is<StartDomain>()) return on_start_domain(frame);
   DropBody drop;
   if (!frame.decode(drop)) return false;
   submissions_.drop_body(drop.id, open_);
@@ -118,6 +119,13 @@ bool SmtpdPipe::on_ask_usage(Frame& frame) {
     answer.octets = usage->octets;
   }
   channel().send(frame.serial, answer);
+  return true;
+}
+
+bool SmtpdPipe::on_start_domain(Frame& frame) {
+  StartDomain ask;
+  if (!frame.decode(ask)) return false;
+  starts_.start(std::move(ask), reply_on<Started>(shared_from_this(), channel(), frame.serial));
   return true;
 }
 
@@ -239,6 +247,38 @@ bool Pop3dPipe::on_expunge(Frame& frame) {
   };
   office_.writer.add(store::Expunge{*account, std::move(ask.ids)}, std::move(done));
   return true;
+}
+
+// ---- DeliverPipe
+
+DeliverPipe::DeliverPipe(Office& office, Deliveries& deliveries, std::string name)
+    : Pipe(office, std::move(name)), deliveries_(deliveries) {
+  deliveries_.add(*this);
+}
+
+DeliverPipe::~DeliverPipe() {
+  deliveries_.remove(*this);
+}
+
+void DeliverPipe::send(std::uint32_t serial, const Job& job, Fd body) {
+  channel().send(serial, job, std::move(body));
+}
+
+void DeliverPipe::send(std::uint32_t serial, const AskHosts& ask) {
+  channel().send(serial, ask);
+}
+
+bool DeliverPipe::is_behind() const {
+  return channel().backlog() > kDrained;
+}
+
+bool DeliverPipe::on_frame(Frame& frame) {
+  if (frame.is<Hosts>()) {
+    Hosts hosts;
+    return frame.decode(hosts) && deliveries_.on_hosts(*this, frame.serial, hosts);
+  }
+  JobDone done;
+  return frame.decode(done) && deliveries_.on_done(*this, frame.serial, done);
 }
 
 }  // namespace queue

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "lib/channel.h"
+#include "queue/deliveries.h"
+#include "queue/domain_starts.h"
 #include "queue/mailboxes.h"
 #include "queue/office.h"
 #include "queue/submissions.h"
@@ -36,6 +38,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   /// The peer has read what was sent: more may be.
   virtual void on_drained() {}
   [[nodiscard]] po::Channel& channel() { return *channel_; }
+  [[nodiscard]] const po::Channel& channel() const { return *channel_; }
   [[nodiscard]] bool crowded() const;
 
   Office& office_;
@@ -53,8 +56,9 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
 class SmtpdPipe final : public Pipe {
  public:
   /// `maker`: who is at the other end, as its message ids name it.
-  SmtpdPipe(Office& office, Submissions& submissions, std::string name, std::uint32_t maker)
-      : Pipe(office, std::move(name)), submissions_(submissions), maker_(maker & 0xffffff) {}
+  SmtpdPipe(Office& office, Submissions& submissions, DomainStarts& starts, std::string name,
+            std::uint32_t maker)
+      : Pipe(office, std::move(name)), submissions_(submissions), starts_(starts), maker_(maker & 0xffffff) {}
   ~SmtpdPipe() override;
 
  private:
@@ -63,7 +67,9 @@ class SmtpdPipe final : public Pipe {
   bool on_open_body(po::Frame& frame);
   bool on_ask_stored(po::Frame& frame);
   bool on_ask_usage(po::Frame& frame);
+  bool on_start_domain(po::Frame& frame);
   Submissions& submissions_;
+  DomainStarts& starts_;
   std::uint32_t maker_;
   OpenBodies open_;
 };
@@ -89,6 +95,19 @@ class Pop3dPipe final : public Pipe {
   bool send_piece(Listing& listing);
   Handles handles_;
   std::deque<Listing> listings_;
+};
+
+class DeliverPipe final : public Pipe, public Deliverer {
+ public:
+  DeliverPipe(Office& office, Deliveries& deliveries, std::string name);
+  ~DeliverPipe() override;
+  void send(std::uint32_t serial, const po::messages::Job& job, po::Fd body) override;
+  void send(std::uint32_t serial, const po::messages::AskHosts& ask) override;
+  [[nodiscard]] bool is_behind() const override;
+
+ private:
+  bool on_frame(po::Frame& frame) override;
+  Deliveries& deliveries_;
 };
 
 }  // namespace queue

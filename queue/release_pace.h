@@ -34,7 +34,9 @@ class ReleasePace {
       if (r != nullptr) left_ = !results[i] || *results[i] >= r->at_most;
     }
     for (std::size_t i = 0; i < changes.size() && !left_; ++i) {
-      left_ = std::holds_alternative<store::Expunge>(changes[i]) && results[i] && *results[i] > 0;
+      bool takes_away = std::holds_alternative<store::Expunge>(changes[i]) ||
+                        std::holds_alternative<store::Settle>(changes[i]);
+      left_ = takes_away && results[i] && *results[i] > 0;
     }
   }
 

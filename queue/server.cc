@@ -8,20 +8,25 @@ using po::Fd;
 using po::Frame;
 using namespace po::messages;
 
-static constexpr std::size_t kMaxCommands = 16;
-static constexpr auto kLookAgain = std::chrono::milliseconds(20);
-static constexpr int kMaxLooks = 500;  // ten seconds: then the administrator's terminal does not read
-
-Server::Server(Parts parts) : office_(std::move(parts)), submissions_(office_) {
+Server::Server(Parts parts)
+    : office_(std::move(parts)),
+      deliveries_(office_),
+      aging_(office_, deliveries_),
+      starts_(office_, deliveries_),
+      submissions_(office_, deliveries_),
+      watchers_(office_.parts.log),
+      commands_(office_.parts.loop) {
   office_.completions.on_settled([this] { settle(); });
 }
 
 void Server::on_peer(const Peer& peer, Fd fd) {
   std::shared_ptr<Pipe> pipe;
   if (peer.role == Role::kSmtpd) {
-    pipe = std::make_shared<SmtpdPipe>(office_, submissions_, peer.name, peer.incarnation);
+    pipe = std::make_shared<SmtpdPipe>(office_, submissions_, starts_, peer.name, peer.incarnation);
   } else if (peer.role == Role::kPop3d) {
     pipe = std::make_shared<Pop3dPipe>(office_, peer.name);
+  } else if (peer.role == Role::kSmtpDeliver) {
+    pipe = std::make_shared<DeliverPipe>(office_, deliveries_, peer.name);
   } else {
     office_.parts.log.event("peer-refused").kv("peer", peer.name).kv("role", role_name(peer.role));
     return;
@@ -55,31 +60,18 @@ void Server::settle() {
 // this process. If one stays too long, Module ends it; what was given to the writer is committed in any case.
 void Server::on_stop(std::uint32_t) {
   stopping_ = true;
+  deliveries_.stop();
+  aging_.stop();
   settle();
 }
 
 bool Server::on_control(Frame& frame) {
   PassCommand pass;
   if (!frame.decode(pass)) return false;
-  if (frame.fd) answer_command(pass.words, std::move(frame.fd));
+  if (frame.fd) {
+    commands_.add(std::move(frame.fd), make_task({office_, deliveries_, watchers_}, pass.words));
+  }
   return true;
-}
-
-void Server::answer_command(const std::vector<std::string>& words, Fd fd) {
-  if (commands_.size() >= kMaxCommands) return;
-  auto command = commands_.emplace(commands_.end());
-  command->channel = std::make_unique<po::Channel>(
-      office_.parts.loop, std::move(fd), [](Frame&) { return false; },
-      [this, command](std::string_view) { commands_.erase(command); });
-  command->channel->send(0, run_command(office_, words));
-  close_when_sent(command);
-}
-
-void Server::close_when_sent(std::list<Command>::iterator command) {
-  command->look_again.after(office_.parts.loop, kLookAgain, [this, command] {
-    if (command->channel->backlog() > 0 && ++command->looks < kMaxLooks) return close_when_sent(command);
-    commands_.erase(command);
-  });
 }
 
 po::Counters Server::counters() {

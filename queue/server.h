@@ -1,4 +1,4 @@
-// queue as the dispatcher sees it: takes pipes to smtpd and pop3d, hands their frames on, runs
+// queue as the dispatcher sees it: takes pipes to smtpd, pop3d and smtp-deliver, hands their frames on, runs
 // administrators' commands, stops reading while too much is on its way, and ends when all peers have gone and
 // all is written.
 #pragma once
@@ -7,8 +7,13 @@
 #include <memory>
 
 #include "lib/module.h"
+#include "queue/aging.h"
+#include "queue/command_sessions.h"
+#include "queue/deliveries.h"
+#include "queue/domain_starts.h"
 #include "queue/office.h"
 #include "queue/pipes.h"
+#include "queue/queue_watch.h"
 #include "queue/submissions.h"
 
 namespace queue {
@@ -23,21 +28,17 @@ class Server final : public po::ModuleHandler {
   po::Counters counters() override;
 
  private:
-  /// An administrator's connection: one answer, then it is closed.
-  struct Command {
-    std::unique_ptr<po::Channel> channel;
-    po::Event look_again;
-    int looks = 0;
-  };
   void settle();
   void close_pipe(const Pipe* pipe, std::string_view why);
-  void answer_command(const std::vector<std::string>& words, po::Fd fd);
-  void close_when_sent(std::list<Command>::iterator command);
 
   Office office_;
+  Deliveries deliveries_;
+  Aging aging_;
+  DomainStarts starts_;
   Submissions submissions_;
+  Watchers watchers_;
   std::list<std::shared_ptr<Pipe>> pipes_;
-  std::list<Command> commands_;
+  CommandSessions commands_;
   bool paused_ = false, stopping_ = false;
 };
 

@@ -1,5 +1,8 @@
 #include "queue/submissions.h"
 
+#include "lib/header.h"
+#include "lib/net_address.h"
+
 namespace queue {
 
 using po::Kind;
@@ -18,11 +21,10 @@ static std::size_t octets_of(const Submit& s) {
   return n;
 }
 
-void Submissions::refuse(const Submit& submit, const Reply& reply, Kind kind, bool no_space,
-                         std::string text) {
+void Submissions::refuse(const Submit& submit, const Reply& reply, Submitted why) {
   ++office_.refused;
   if (submit.in_file) office_.bodies.drop(submit.id);
-  reply({submit.id, kind, no_space, false, std::move(text)});
+  reply(why);
 }
 
 void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
@@ -35,7 +37,8 @@ void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
     ++office_.refused;
     return reply({submit.id, Kind::kTemporary, false, false, "this message is being stored"});
   }
-  if (!office_.has_space()) return refuse(submit, reply, Kind::kTemporary, true, kNoSpace);
+  if (!office_.has_space())
+    return refuse(submit, reply, {submit.id, Kind::kTemporary, true, false, kNoSpace});
   Work work;
   work.octets = octets_of(submit);
   work.in_file = submit.in_file;
@@ -45,20 +48,65 @@ void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
   work.size = submit.size;
   work.recipients = submit.recipients.size();
   if (!submit.recipients.empty()) work.first = submit.recipients[0].address;
-  auto accept = make_accept(std::move(submit), office_.parts.route, now_ms());
+  auto accept = make_accept(std::move(submit), office_.parts.routing, now_ms());
   if (!accept) {  // make_accept leaves id and in_file as they were
-    return refuse(submit, reply, accept.error().kind, false, std::move(accept.error().text));
+    return refuse(submit, reply,
+                  {submit.id, accept.error().kind, false, false, std::move(accept.error().text)});
   }
+  if (auto why = brake(accept->change)) {
+    return refuse(submit, reply, {submit.id, Kind::kTemporary, false, true, std::move(*why)});
+  }
+  work.elsewhere = accept->change.waiting;
+  work.reached = std::move(accept->reached);
   work.reply = std::move(reply);
   office_.octets_in_work += work.octets;
   ++office_.changes_in_work;
   bool in_file = work.in_file;
-  work_.emplace(accept->id, std::move(work));
+  work_.emplace(accept->change.id, std::move(work));
   if (in_file) {
-    keep_body(std::move(*accept));
+    keep_body(std::move(accept->change));
   } else {
-    write(std::move(*accept));
+    write(std::move(accept->change));
   }
+}
+
+/// Held ones count too: they may be released.
+std::optional<std::string> Submissions::brake(const store::Accept& accept) {
+  auto sender = braked_sender(accept.envelope);
+  if (!sender || accept.waiting.empty()) return {};
+  auto recipients = static_cast<std::uint32_t>(accept.waiting.size());
+  BrakeVerdict verdict = brake_.ask(*sender, recipients,
+                                    brake_limits(sender->kind, *office_.parts.settings()), accept.arrival_ms);
+  if (verdict.allowed) return {};
+  std::string why = brake_text(verdict);
+  office_.parts.log.event("braked")
+      .kv("id", accept.id.text())
+      .kv("from", accept.envelope.sender)
+      .kv("who", sender_text(*sender))
+      .kv("nrcpt", recipients)
+      .kv("session", accept.envelope.session)
+      .kv("why", why);
+  if (verdict.tell) tell_postmaster(*sender, accept, verdict, recipients);
+  return why;
+}
+
+void Submissions::tell_postmaster(const BrakedSender& sender, const store::Accept& accept,
+                                  const BrakeVerdict& verdict, std::uint32_t recipients) {
+  BrakeNotice notice;
+  notice.sender = sender;
+  notice.envelope_sender = accept.envelope.sender;
+  if (accept.envelope.client.family != 0) notice.client = po::address_text(accept.envelope.client);
+  notice.recipients = recipients;
+  notice.verdict = verdict;
+  if (sender.kind == BrakedSender::Kind::kAccount) {
+    auto account = office_.parts.routing.account(sender.number);
+    if (account && *account && !(*account)->addresses.empty()) notice.address = (*account)->addresses[0];
+  }
+  MessageId id = deliveries_.notices().next_id();
+  std::string date = po::format_date(static_cast<std::int64_t>(accept.arrival_ms / 1000));
+  deliveries_.settlements().write_notice(
+      deliveries_.notices().to_postmaster(id, brake_notice(notice, office_.parts.hostname, date, id)),
+      accept.id, "braked");
 }
 
 // First the body's octets and name are on the disk, then the transaction that speaks of it is begun.
@@ -97,6 +145,8 @@ void Submissions::finish(const MessageId& id, const store::Result<std::uint64_t>
   }
   work.reply(answer(id, result));
   for (const StoredReply& reply : work.waiting) reply(look(id));
+  // 1: it was not there before. Of what was, all this has been done.
+  if (result && *result == 1) deliveries_.accepted(id, work.sender, work.elsewhere, work.reached);
 }
 
 Submitted Submissions::answer(const MessageId& id, const store::Result<std::uint64_t>& result) {

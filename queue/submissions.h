@@ -6,12 +6,15 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "lib/fd.h"
 #include "lib/messages.h"
+#include "queue/brake.h"
+#include "queue/deliveries.h"
 #include "queue/office.h"
 
 namespace queue {
@@ -25,7 +28,7 @@ class Submissions {
  public:
   using Reply = std::function<void(const po::messages::Submitted&)>;
   using StoredReply = std::function<void(const po::messages::Stored&)>;
-  explicit Submissions(Office& office) : office_(office) {}
+  Submissions(Office& office, Deliveries& deliveries) : office_(office), deliveries_(deliveries) {}
 
   void submit(po::messages::Submit&& submit, OpenBodies& open, Reply reply);
   /// The descriptor is set if the answer is done.
@@ -45,9 +48,15 @@ class Submissions {
     std::uint64_t size = 0;
     std::size_t recipients = 0;
     std::vector<StoredReply> waiting;
+    // What there is to do when it is stored.
+    std::vector<store::Waiting> elsewhere;
+    std::vector<Reached> reached;
   };
-  void refuse(const po::messages::Submit& submit, const Reply& reply, po::Kind kind, bool no_space,
-              std::string text);
+  void refuse(const po::messages::Submit& submit, const Reply& reply, po::messages::Submitted why);
+  /// Why not, if the sender is over its limit of recipients elsewhere; then the Postmaster hears of it.
+  [[nodiscard]] std::optional<std::string> brake(const store::Accept& accept);
+  void tell_postmaster(const BrakedSender& sender, const store::Accept& accept, const BrakeVerdict& verdict,
+                       std::uint32_t recipients);
   void keep_body(store::Accept accept);
   void write(store::Accept accept);
   void finish(const po::MessageId& id, const store::Result<std::uint64_t>& result);
@@ -56,7 +65,9 @@ class Submissions {
   void log_stored(const po::MessageId& id, const Work& work);
 
   Office& office_;
+  Deliveries& deliveries_;
   std::map<po::MessageId, Work> work_;
+  Brake brake_;
 };
 
 }  // namespace queue

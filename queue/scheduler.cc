@@ -1,0 +1,282 @@
+#include "queue/scheduler.h"
+
+#include <algorithm>
+
+#include "queue/schedule.h"
+
+namespace queue {
+
+using po::messages::HopState;
+using store::RecipientKey;
+
+static constexpr std::size_t kAhead = 128;         // rows that are read at once
+static constexpr std::size_t kMostExpress = 8192;  // beyond it, what is accepted waits for its hop's turn
+static constexpr std::uint32_t kFirstWindow = 4, kTrialWindow = 2;
+static constexpr std::uint64_t kForgetAfter = 10 * kMinuteMs;
+static constexpr std::uint64_t kNever = UINT64_MAX;
+
+// ---- hops
+
+Scheduler::Hop& Scheduler::hop_of(std::string_view name, std::uint64_t now_ms) {
+  auto [at, is_new] = hops_.try_emplace(std::string(name));
+  if (is_new) at->second.name = &at->first;
+  at->second.used_ms = now_ms;
+  return at->second;
+}
+
+std::size_t Scheduler::allowed(const Hop& hop) const {
+  std::size_t wanted = hop.proven ? hop.window : hop.failures > 0 ? 1 : kTrialWindow;
+  return std::max<std::size_t>(1, std::min(wanted, limits_.per_hop));
+}
+
+bool Scheduler::may_start(const Hop& hop, std::uint64_t now_ms) const {
+  return hop.spared_ms <= now_ms && hop.jobs < allowed(hop);
+}
+
+void Scheduler::set_wake(Hop& hop, std::uint64_t at_ms) {
+  if (hop.wake_ms == at_ms) return;
+  if (hop.wake_ms != 0) wakes_.erase({hop.wake_ms, &hop});
+  hop.wake_ms = at_ms;
+  if (at_ms != 0) wakes_.emplace(at_ms, &hop);
+}
+
+/// Puts it where it belongs after anything about it has changed.
+void Scheduler::place(Hop& hop, std::uint64_t now_ms) {
+  bool has_rows = hop.ahead || hop.due_ms <= now_ms;
+  if (hop.spared_ms > now_ms) return set_wake(hop, hop.spared_ms);
+  if (has_rows) {
+    set_wake(hop, 0);
+    ReadyList& list = hop.proven ? ready_proven_ : ready_trial_;
+    if (hop.ready == &list || !may_start(hop, now_ms)) return;  // finished() brings it here again
+    hop.ready = &list;  // where else it is listed does not count any more
+    ++hop.listed;
+    list.push_back(&hop);
+    return;
+  }
+  if (hop.due_ms != kNever) return set_wake(hop, hop.due_ms);
+  set_wake(hop, hop.jobs == 0 ? hop.used_ms + kForgetAfter : 0);
+}
+
+void Scheduler::wake(std::uint64_t now_ms) {
+  while (!wakes_.empty() && wakes_.begin()->first <= now_ms) {
+    Hop& hop = *wakes_.begin()->second;
+    set_wake(hop, 0);
+    bool idle = !hop.ahead && hop.due_ms == kNever && hop.jobs == 0 && hop.spared_ms <= now_ms;
+    if (idle && (hop.express > 0 || hop.listed > 0)) hop.used_ms = now_ms;
+    if (idle && hop.used_ms + kForgetAfter <= now_ms) {
+      hops_.erase(hops_.find(*hop.name));
+    } else {
+      place(hop, now_ms);
+    }
+  }
+}
+
+void Scheduler::forget_rows(Hop& hop, std::uint64_t now_ms) {
+  if (!hop.ahead) return;
+  hop.ahead.reset();
+  hop.due_ms = std::min(hop.due_ms, now_ms);
+}
+
+// ---- what is known from outside
+
+void Scheduler::note(std::string_view name, std::uint64_t due_ms, std::uint64_t now_ms) {
+  Hop& hop = hop_of(name, now_ms);
+  if (due_ms >= hop.due_ms) return;
+  hop.due_ms = due_ms;
+  place(hop, now_ms);
+}
+
+void Scheduler::accepted(std::string_view name, std::uint8_t lane, const po::MessageId& id,
+                         std::vector<std::uint32_t> recipients, std::uint64_t now_ms) {
+  Hop& hop = hop_of(name, now_ms);
+  // Who sends for the first time in a while is not to wait until the others' rows are through.
+  if (hop.ahead && !hop.ahead->lanes[lane]) forget_rows(hop, now_ms);
+  hop.due_ms = std::min(hop.due_ms, now_ms);
+  auto& list = hop.proven ? express_proven_ : express_trial_;
+  if (hop.spared_ms <= now_ms && list.size() < kMostExpress && !recipients.empty()) {
+    if (recipients.size() > kMostRecipients) recipients.resize(kMostRecipients);
+    ++hop.express;
+    list.push_back({&hop, id, std::move(recipients)});
+  }
+  place(hop, now_ms);
+}
+
+void Scheduler::start_hop(std::string_view name, std::uint64_t now_ms) {
+  Hop& hop = hop_of(name, now_ms);
+  hop.spared_ms = 0;
+  hop.failures = 0;
+  forget_rows(hop, now_ms);
+  hop.due_ms = std::min(hop.due_ms, now_ms);
+  place(hop, now_ms);
+}
+
+std::uint64_t Scheduler::spared_until(std::string_view name, std::uint64_t now_ms) const {
+  auto at = hops_.find(std::string(name));
+  return at == hops_.end() || at->second.spared_ms <= now_ms ? 0 : at->second.spared_ms;
+}
+
+// ---- what jobs show
+
+void Scheduler::release(const Start& job, Hop& hop) {
+  --jobs_;
+  --hop.jobs;
+  if (job.trial) --trials_;
+}
+
+void Scheduler::spare(Hop& hop, std::uint64_t now_ms) {
+  ++hop.failures;
+  hop.proven = false;
+  hop.spared_ms = now_ms + spare_for_ms(hop.failures, chance_());
+  forget_rows(hop, now_ms);
+}
+
+void Scheduler::finished(const Start& job, HopState state, std::uint64_t now_ms) {
+  Hop& hop = hop_of(job.hop, now_ms);
+  release(job, hop);
+  if (state == HopState::kServed) {
+    hop.window = hop.proven ? std::min<std::uint32_t>(hop.window + 1, 1U << 16) : kFirstWindow;
+    hop.window = std::min<std::uint32_t>(hop.window, static_cast<std::uint32_t>(limits_.per_hop));
+    hop.proven = true;
+    hop.failures = 0;
+    hop.spared_ms = 0;
+  } else if (state == HopState::kBusy && hop.jobs > 0) {
+    hop.window = std::max(1U, std::min(hop.window, hop.jobs + 1) / 2);
+  } else if (hop.spared_ms <= now_ms) {
+    // Of several jobs that found it so at the same time the first one counts.
+    spare(hop, now_ms);
+  }
+  place(hop, now_ms);
+}
+
+void Scheduler::dropped(const Start& job, std::uint64_t now_ms) {
+  Hop& hop = hop_of(job.hop, now_ms);
+  release(job, hop);
+  place(hop, now_ms);
+}
+
+// ---- the next job
+
+store::Result<std::optional<Scheduler::Start>> Scheduler::next(std::uint64_t now_ms) {
+  wake(now_ms);
+  if (jobs_ >= limits_.at_once) return std::nullopt;
+  // Three of four turns are for what has just come in, while there is any; of the connections, what is not
+  // known to work gets three quarters then, and half for what has waited.
+  bool express_first = ++turn_ % 4 != 0;
+  for (int i = 0; i < 2; ++i, express_first = !express_first) {
+    if (!express_first) {
+      auto job = take_waiting(now_ms);
+      if (!job || *job) return job;
+      continue;
+    }
+    if (auto job = take_express(express_proven_, limits_.at_once * 3 / 4, now_ms)) return job;
+    if (auto job = take_express(express_trial_, limits_.at_once * 3 / 4, now_ms)) return job;
+  }
+  return std::nullopt;
+}
+
+/// What cannot start now is left to its hop's turn.
+std::optional<Scheduler::Start> Scheduler::take_express(std::deque<Express>& list, std::size_t most_trials,
+                                                        std::uint64_t now_ms) {
+  while (!list.empty()) {
+    Hop& hop = *list.front().hop;
+    bool full = !hop.proven && trials_ > 0 && trials_ >= most_trials;
+    if (full && may_start(hop, now_ms) && &list == &express_trial_) return std::nullopt;
+    Start job;
+    job.id = list.front().id;
+    job.recipients = std::move(list.front().recipients);
+    list.pop_front();
+    --hop.express;
+    std::erase_if(job.recipients, [&](std::uint32_t n) { return taken_.contains({job.id, n}); });
+    if (full || !may_start(hop, now_ms) || job.recipients.empty()) {
+      place(hop, now_ms);
+      continue;
+    }
+    begin(job, hop, now_ms);
+    return job;
+  }
+  return std::nullopt;
+}
+
+/// The hop whose turn it is; null: none can start.
+Scheduler::Hop* Scheduler::pop_ready(std::uint64_t now_ms) {
+  for (int i = 0; i < 2; ++i) {
+    bool trial = (turn_ / 4 + static_cast<std::uint32_t>(i)) % 2 != 0;
+    ReadyList& list = trial ? ready_trial_ : ready_proven_;
+    while (!list.empty() && !(trial && trials_ > 0 && trials_ >= limits_.at_once / 2)) {
+      Hop* hop = list.front();
+      list.pop_front();
+      --hop->listed;
+      if (hop->ready != &list) continue;
+      hop->ready = nullptr;
+      if (!may_start(*hop, now_ms)) {
+        place(*hop, now_ms);
+        continue;
+      }
+      return hop;
+    }
+  }
+  return nullptr;
+}
+
+store::Result<std::optional<Scheduler::Start>> Scheduler::take_waiting(std::uint64_t now_ms) {
+  while (Hop* hop = pop_ready(now_ms)) {
+    if (!hop->ahead) {
+      auto read = read_ahead(*hop, now_ms);
+      if (!read) return tl::unexpected(read.error());
+    }
+    auto job = take_rows(*hop);
+    if (job) begin(*job, *hop, now_ms);
+    place(*hop, now_ms);
+    if (job) return job;
+  }
+  return std::nullopt;
+}
+
+store::Result<void> Scheduler::read_ahead(Hop& hop, std::uint64_t now_ms) {
+  auto due = due_(*hop.name, now_ms, kAhead, [this](const RecipientKey& key) { return in_flight(key); });
+  if (!due) {
+    hop.due_ms = now_ms + kSecondMs;
+    place(hop, now_ms);
+    return tl::unexpected(due.error());
+  }
+  hop.due_ms = due->more ? now_ms : due->next_ms != 0 ? due->next_ms : kNever;
+  if (due->rows.empty()) return {};
+  hop.ahead = std::make_unique<Ahead>();
+  for (const store::DueRow& row : due->rows) {
+    hop.ahead->rows.push_back(row.key);
+    hop.ahead->lanes.set(row.lane);
+  }
+  return {};
+}
+
+/// The first row's message with all of its recipients that were read.
+std::optional<Scheduler::Start> Scheduler::take_rows(Hop& hop) {
+  if (!hop.ahead) return std::nullopt;
+  auto& rows = hop.ahead->rows;
+  std::optional<Start> job;
+  while (!rows.empty() && in_flight(rows.front())) rows.pop_front();
+  if (!rows.empty()) {
+    job.emplace();
+    job->id = rows.front().id;
+    std::erase_if(rows, [&](const RecipientKey& key) {
+      if (key.id != job->id || job->recipients.size() >= kMostRecipients) return false;
+      if (!in_flight(key)) job->recipients.push_back(key.n);
+      return true;
+    });
+    std::ranges::sort(job->recipients);
+  }
+  if (rows.empty()) hop.ahead.reset();
+  return job;
+}
+
+void Scheduler::begin(Start& job, Hop& hop, std::uint64_t now_ms) {
+  job.hop = *hop.name;
+  job.trial = !hop.proven;
+  for (std::uint32_t n : job.recipients) taken_.insert({job.id, n});
+  ++jobs_;
+  ++hop.jobs;
+  if (job.trial) ++trials_;
+  hop.used_ms = now_ms;
+}
+
+}  // namespace queue

@@ -1,0 +1,111 @@
+#include "queue/settlements.h"
+
+#include <map>
+
+namespace queue {
+
+using po::MessageId;
+using store::Accept;
+using store::Waiting;
+
+static constexpr auto kTryAgain = std::chrono::seconds(1);
+
+void Settlements::write(Settlement settlement) {
+  ++open_;
+  ++office_.changes_in_work;
+  add(std::make_shared<Settlement>(std::move(settlement)));
+}
+
+void Settlements::add(const Shared& s) {
+  office_.writer.add(s->change, [this, s](const store::Result<std::uint64_t>& result) { finish(s, result); });
+}
+
+// Order: first the commit, then the line in the log, then the scheduler may hand the recipient out again.
+void Settlements::finish(const Shared& s, const store::Result<std::uint64_t>& result) {
+  if (!result) {
+    const store::Failure& f = result.error();
+    if (office_.lost(f)) return;
+    if (f.no_space) office_.note_space(false, f.text);
+    office_.parts.log.event("not-settled").kv("id", s->change.id.text()).kv("why", f.text);
+    bool refused = f.status == store::Status::kRefused;
+    // Its own notices are all that can be refused of it; then the recipients are settled without.
+    if (refused && !s->change.notices.empty()) s->change.notices.clear();
+    return try_again(s);
+  }
+  --open_;
+  --office_.changes_in_work;
+  log(*s);
+  std::uint64_t now = now_ms();
+  for (std::uint32_t n : s->in_flight) scheduler_.let_go({s->change.id, n});
+  for (const auto& later : s->change.later) {
+    if (!later.now.held) scheduler_.note(later.now.hop, later.now.next_ms, now);
+  }
+  for (const Accept& notice : s->change.notices) {
+    log_notice(notice, s->change.id, s->action);
+    queued(notice.id, {}, notice.waiting);
+  }
+  changed_();
+}
+
+void Settlements::try_again(const Shared& s) {
+  again_.push_back(s);
+  again_soon_.after(office_.parts.loop, kTryAgain, [this] {
+    std::deque<Shared> now;
+    now.swap(again_);
+    for (const Shared& each : now) add(each);
+  });
+}
+
+void Settlements::write_notice(Accept notice, const MessageId& about, std::string_view action) {
+  ++office_.changes_in_work;
+  auto shared = std::make_shared<Accept>(std::move(notice));
+  office_.writer.add(*shared, [this, shared, about, action = std::string(action)](const auto& result) {
+    --office_.changes_in_work;
+    if (!result) {
+      if (office_.lost(result.error())) return;
+      office_.parts.log.event("not-told").kv("id", about.text()).kv("why", result.error().text);
+      return;
+    }
+    log_notice(*shared, about, action);
+    queued(shared->id, {}, shared->waiting);
+    changed_();
+  });
+}
+
+void Settlements::queued(const MessageId& id, std::string_view sender, const std::vector<Waiting>& waiting) {
+  std::map<std::string_view, std::vector<std::uint32_t>> by_hop;
+  for (std::uint32_t n = 0; n < waiting.size(); ++n) {
+    const Waiting& w = waiting[n];
+    auto line = office_.parts.log.event(w.held ? "held" : "queued");
+    line.kv("id", id.text()).kv("from", sender).kv("to", w.address);
+    if (!w.original.empty()) line.kv("orig", w.original);
+    line.kv("hop", w.hop);
+    if (!w.held) by_hop[w.hop].push_back(n);
+  }
+  std::uint64_t now = now_ms();
+  for (auto& [hop, numbers] : by_hop) {
+    std::uint8_t lane = waiting[numbers[0]].lane;
+    scheduler_.accepted(hop, lane, id, std::move(numbers), now);
+  }
+}
+
+void Settlements::log(const Settlement& s) {
+  std::uint64_t now = now_ms();
+  for (const OutcomeLine& l : s.lines) {
+    auto line = office_.parts.log.event(l.event);
+    line.kv("id", s.change.id.text()).kv("from", s.sender).kv("to", l.to).kv("hop", s.hop);
+    if (!s.host.empty()) line.kv("host", s.host).kv("tls", s.tls.empty() ? "no" : s.tls);
+    line.kv("status", l.status).kv("reply", l.words).kv("attempts", l.attempts);
+    if (l.next_ms > now) line.kv("next", (l.next_ms - now) / 1000);
+    if (s.arrival_ms != 0 && now >= s.arrival_ms) line.kv("age", (now - s.arrival_ms) / 1000);
+  }
+}
+
+void Settlements::log_notice(const Accept& notice, const MessageId& about, std::string_view action) {
+  auto line = office_.parts.log.event("notice");
+  line.kv("id", notice.id.text()).kv("about", about.text()).kv("action", action);
+  if (!notice.deliveries.empty()) line.kv("account", notice.deliveries[0].account);
+  if (!notice.waiting.empty()) line.kv("to", notice.waiting[0].address);
+}
+
+}  // namespace queue
