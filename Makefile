@@ -62,18 +62,20 @@ directory_LD := -llmdb -lfmt
 form_LD      := -lfmt
 
 # ---- programs: folder, libraries in link order ---------------------------------------------------------------------
-PROGRAMS := post.office accounts queue smtpd pop3d
+PROGRAMS := post.office accounts queue smtpd pop3d smtp-deliver
 post.office_DIR := dispatcher
 accounts_DIR    := accounts
 queue_DIR       := queue
 smtpd_DIR       := smtpd
 pop3d_DIR       := pop3d
+smtp-deliver_DIR := deliver
 
 post.office_LIBS := form directory config net mail core
 accounts_LIBS    := form directory net mail core
 queue_LIBS       := store directory net mail core
 smtpd_LIBS       := directory net mail core
 pop3d_LIBS       := directory net mail core
+smtp-deliver_LIBS := net mail core
 # post.office runs account and form commands itself on a stopped system
 post.office_EXTRA_DIR := accounts
 post.office_LD   := -lcrypt
@@ -104,7 +106,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 programs: $(PROGRAMS:%=$(B)/bin/%)
 
 # ---- unit tests: one binary per folder under tests/unit --------------------------------------------------------------
-UNIT := lib store directory form accounts queue smtpd pop3d dispatcher walls
+UNIT := lib store directory form accounts queue smtpd pop3d deliver dispatcher walls
 unit_lib_LIBS        := config net mail core
 unit_store_LIBS      := store core
 unit_directory_LIBS  := directory mail core
@@ -113,6 +115,7 @@ unit_accounts_LIBS   := form directory net mail core
 unit_queue_LIBS      := store directory net mail core
 unit_smtpd_LIBS      := directory net mail core
 unit_pop3d_LIBS      := directory net mail core
+unit_deliver_LIBS    := net mail core
 unit_dispatcher_LIBS := form directory config net mail core
 unit_walls_LIBS      := core
 unit_accounts_LD     := -lcrypt
@@ -121,6 +124,7 @@ unit_accounts_DIRS   := accounts
 unit_queue_DIRS      := queue
 unit_smtpd_DIRS      := smtpd
 unit_pop3d_DIRS      := pop3d
+unit_deliver_DIRS    := deliver
 unit_dispatcher_DIRS := dispatcher accounts
 
 define unit
@@ -141,6 +145,9 @@ fuzz_smtp_session_DIRS := smtpd
 fuzz_bdat_DIRS         := smtpd
 fuzz_pop3_command_DIRS := pop3d
 fuzz_pop3_session_DIRS := pop3d
+fuzz_smtp_reply_DIRS   := deliver
+fuzz_smtp_client_DIRS  := deliver
+fuzz_to_7bit_DIRS      := deliver
 fuzz_bounce_DIRS       := queue
 fuzz_bounce_LIBS       := store
 
@@ -207,7 +214,7 @@ $(B)/obj/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
-SOURCES := $(shell find lib dispatcher accounts smtpd pop3d queue tests -name '*.cc')
+SOURCES := $(shell find lib dispatcher accounts smtpd pop3d deliver queue tests -name '*.cc')
 -include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES))
 
 format:

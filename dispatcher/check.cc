@@ -81,7 +81,7 @@ static bool check_identity(const Config& config, Findings& f, Identity& who) {
 static void check_programs(const Config& config, Findings& f) {
   bool root = geteuid() == 0;
   std::string problem;
-  for (const char* name : {"post.office", "accounts", "queue", "smtpd", "pop3d"}) {
+  for (const char* name : {"post.office", "accounts", "queue", "smtp-deliver", "smtpd", "pop3d"}) {
     std::string path = config.program(name);
     struct stat st {};
     if (stat(path.c_str(), &st) != 0) {
@@ -208,7 +208,8 @@ int run_check(const po::config::Parsed& parsed) {
     return !s.off && s.protocol == po::messages::Protocol::kCommand;
   });
   if (!commands) f.warn("no command service: once it runs, only signals reach it, and stop by root");
-  if (config.resolvers.empty()) f.warn("no resolver: names of clients are looked up in /etc/hosts only");
+  if (config.resolvers.empty())
+    f.warn("no resolver: names of hosts and clients are looked up in /etc/hosts only");
   fmt::print("{}\n", f.wrong() == 0
                          ? "Nothing is wrong."
                          : fmt::format("{} thing{} wrong.", f.wrong(), f.wrong() == 1 ? " is" : "s are"));

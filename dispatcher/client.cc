@@ -76,7 +76,7 @@ static Result<std::string> read_all(int fd, std::size_t limit) {
 }
 
 Result<std::string> read_input(const std::vector<std::string>& words) {
-  bool password = words.size() >= 2 && words[1] == "passwd";
+  bool password = accounts::reads_password(words);
   if (password && isatty(0)) return ask_new_password();
   if (isatty(0)) std::fputs("Reading from the terminal; end with Ctrl-D.\n", stderr);
   return read_all(0, password ? 4096 : accounts::kMostInput);

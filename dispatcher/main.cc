@@ -7,11 +7,13 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "accounts/commands.h"
 #include "dispatcher/check.h"
 #include "dispatcher/client.h"
 #include "dispatcher/run_state.h"
 #include "dispatcher/start.h"
 #include "dispatcher/stopped.h"
+#include "dispatcher/trace.h"
 #include "dispatcher/version.h"
 #include "lib/text.h"
 
@@ -28,8 +30,18 @@ constexpr const char* kHelp =
     "  status [--json]          every process: pid, up time, restarts, sessions, rate\n"
     "  check                    configuration, owners, modes, ports, certificates, space\n"
     "  account list|show|add|set|passwd|lock|unlock|remove\n"
-    "  form list|show|set       System Configuration, System Security, Mail Routing\n"
+    "  form list|show|set       System Configuration, Mail Routing, Mail Queue and others\n"
+    "  alias list|add|remove    channel aliases\n"
+    "  domain list|add|remove   local mail domains, with --relay relay domains\n"
+    "  relay-password list|set|remove  passwords for hosts that mail is sent on to\n"
     "  queue status [--json]    what the store holds\n"
+    "  queue list|show|summary|watch, mailq\n"
+    "                           what waits to be delivered, and why\n"
+    "  queue retry|hold|release|reroute|remove|expire\n"
+    "                           decide about what waits\n"
+    "  route ADDRESS            where mail for an address goes, and why\n"
+    "  trace ID|ADDRESS|<MESSAGE-ID>\n"
+    "                           what the log says about a message\n"
     "  mailbox ADDRESS [--json] what a mailbox holds\n"
     "  version, help\n"
     "\n"
@@ -81,7 +93,8 @@ std::string wrong_words(const std::vector<std::string>& words) {
     if (verb.option.empty()) return fmt::format("{} takes no further word", verb.word);
     return fmt::format("{} takes {} and nothing else", verb.word, verb.option);
   }
-  for (std::string_view word : {"account", "form", "queue", "mailbox", "help"})
+  if (accounts::is_accounts_command(words)) return {};
+  for (std::string_view word : {"queue", "mailq", "mailbox", "route", "trace", "help"})
     if (words[0] == word) return {};
   return fmt::format("there is no command '{}'", po::for_display(words[0]));
 }
@@ -111,13 +124,12 @@ int run_restart(const po::config::Config& config, const CommandLine& command) {
 }
 
 int run_elsewhere(const po::config::Config& config, const CommandLine& command) {
-  const std::string& verb = command.words[0];
   if (auto socket = connect_to_system(config)) return run_on_system(config, std::move(*socket), command);
   if (auto holder = lock_holder(config.run_path("pid"))) {
     fmt::print(stderr, "post.office: process {} runs, but its command socket does not answer\n", *holder);
     return kExitTemporary;
   }
-  if (verb == "account" || verb == "form") return run_on_stopped_system(config, command);
+  if (accounts::is_accounts_command(command.words)) return run_on_stopped_system(config, command);
   fmt::print(stderr, "post.office: not running; post.office start starts it\n");
   return 1;
 }
@@ -138,6 +150,7 @@ int run(int argc, char** argv) {
   for (const std::string& problem : parsed.problems) fmt::print(stderr, "{}\n", problem);
   if (!parsed.problems.empty()) return 1;
   const po::config::Config& config = parsed.config;
+  if (words[0] == "trace") return run_trace(config, {words.begin() + 1, words.end()});
   if (words[0] == "start") return run_start(config, words.size() == 2);
   if (words[0] == "stop" || words[0] == "shutdown") return run_stop(config, options.command);
   if (words[0] == "restart") return run_restart(config, options.command);

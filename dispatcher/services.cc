@@ -31,7 +31,7 @@ static constexpr int kBacklog = 1024;
 
 std::vector<ChildSpec> wanted_children(const Config& config) {
   std::vector<ChildSpec> out = {{Role::kAccounts, "accounts", "accounts"}, {Role::kQueue, "queue", "queue"}};
-  for (Role role : {Role::kSmtpd, Role::kPop3d}) {
+  for (Role role : {Role::kSmtpd, Role::kPop3d, Role::kSmtpDeliver}) {
     std::string program = role_name(role);
     for (std::uint32_t i = 1; i <= config.processes(program); ++i) {
       out.push_back({role, program, fmt::format("{}.{}", program, i)});
@@ -52,6 +52,8 @@ const char* module_name(Role role) {
       return "SMTP-Accept";
     case Role::kPop3d:
       return "POP3-Server";
+    case Role::kSmtpDeliver:
+      return "SMTP-Deliver";
     case Role::kCommand:
       break;
   }

@@ -13,6 +13,26 @@ using po::Fd;
 using po::Result;
 using po::messages::Role;
 
+static bool is_server(Role r) {
+  return r == Role::kSmtpd || r == Role::kPop3d || r == Role::kSmtpDeliver;
+}
+static bool is_owner(Role r) {
+  return r == Role::kAccounts || r == Role::kQueue;
+}
+
+/// Where mail from other systems is taken; what inetd listens on is not known, so it may be any address.
+static std::vector<std::string> smtp_endpoints(const Instance& instance) {
+  std::vector<std::string> out;
+  for (const Port& port : instance.ports.ports) {
+    if (port.service.protocol == po::messages::Protocol::kSmtp) out.push_back(port.endpoint().text());
+  }
+  for (const po::config::Service& service : instance.config.services) {
+    if (service.off || !service.inetd || service.protocol != po::messages::Protocol::kSmtp) continue;
+    out.insert(out.end(), {"0.0.0.0:25", "[::]:25"});
+  }
+  return out;
+}
+
 po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& child,
                                    const WelcomeParts& parts) {
   po::messages::Welcome w;
@@ -28,7 +48,8 @@ po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& ch
   if (child.role == Role::kQueue) w.store_path = instance.config.mailbox_directory;
   w.private_instance = instance.private_instance;
   w.admin_gid = instance.admin_gid;
-  if (child.role == Role::kSmtpd || child.role == Role::kPop3d) w.resolvers = instance.config.resolvers;
+  if (is_server(child.role)) w.resolvers = instance.config.resolvers;
+  if (child.role == Role::kSmtpDeliver) w.smtp_endpoints = smtp_endpoints(instance);
   return w;
 }
 
@@ -39,13 +60,6 @@ void send_ports(Channel& control, const Instance& instance, const std::string& p
     if (!copy) po::panic("no descriptor left for a listening socket");
     control.send(0, listen_of(port.service), std::move(copy));
   }
-}
-
-static bool is_server(Role r) {
-  return r == Role::kSmtpd || r == Role::kPop3d;
-}
-static bool is_owner(Role r) {
-  return r == Role::kAccounts || r == Role::kQueue;
 }
 
 bool are_peers(Role a, Role b) {
@@ -63,7 +77,7 @@ Result<void> connect_peers(const PeerEnd& a, const PeerEnd& b) {
 }
 
 bool wants_certificates(Role role) {
-  return is_server(role);
+  return role == Role::kSmtpd || role == Role::kPop3d;
 }
 
 po::messages::Key random_key() {

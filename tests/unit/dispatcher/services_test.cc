@@ -54,8 +54,9 @@ TEST_CASE("the processes of a service table") {
                                 "pop3d\nservice c command run/c accounts\n"));
   std::string names;
   for (const auto& c : children) names += c.name + " ";
-  CHECK(names == "accounts queue smtpd.1 smtpd.2 smtpd.3 pop3d.1 ");
-  CHECK(wanted_children(config_of("service a smtp 0.0.0.0:25 smtpd off\n")).size() == 2);
+  CHECK(names == "accounts queue smtpd.1 smtpd.2 smtpd.3 pop3d.1 smtp-deliver.1 smtp-deliver.2 ");
+  CHECK(wanted_children(config_of("service a smtp 0.0.0.0:25 smtpd off\nsmtp-deliver off\n")).size() == 2);
+  CHECK(wanted_children(config_of("service a smtp 0.0.0.0:25 smtpd off\nsmtp-deliver 4\n")).size() == 6);
 }
 
 TEST_CASE("descriptors: enough for each session at its worst") {
