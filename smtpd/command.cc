@@ -23,9 +23,9 @@ constexpr auto kVerbs = std::to_array<VerbName>({
     {"EHLO", Verb::kEhlo},         {"BDAT", Verb::kBdat},        {"RSET", Verb::kRset},
     {"NOOP", Verb::kNoop},         {"QUIT", Verb::kQuit},        {"HELO", Verb::kHelo},
     {"STARTTLS", Verb::kStartTls}, {"AUTH", Verb::kAuth},        {"VRFY", Verb::kVrfy},
-    {"HELP", Verb::kHelp},         {"EXPN", Verb::kNotBuilt},    {"ETRN", Verb::kNotBuilt},
+    {"HELP", Verb::kHelp},         {"EXPN", Verb::kNotBuilt},    {"ETRN", Verb::kEtrn},
     {"TURN", Verb::kNotBuilt},     {"SEND", Verb::kNotBuilt},    {"SOML", Verb::kNotBuilt},
-    {"SAML", Verb::kNotBuilt},     {"QSND", Verb::kNotBuilt},    {"GET", Verb::kHttp},
+    {"SAML", Verb::kNotBuilt},     {"QSND", Verb::kQsnd},        {"GET", Verb::kHttp},
     {"POST", Verb::kHttp},         {"PUT", Verb::kHttp},         {"HEAD", Verb::kHttp},
     {"OPTIONS", Verb::kHttp},      {"CONNECT", Verb::kHttp},     {"DELETE", Verb::kHttp},
     {"PATCH", Verb::kHttp},        {"TRACE", Verb::kHttp},       {"PROPFIND", Verb::kHttp},
@@ -248,6 +248,19 @@ Parsed<BdatCommand> parse_bdat(std::string_view argument) {
   b.last = equal_ignoring_case(argument, "LAST");
   if (!b.last && !argument.empty()) return refuse(replies::kBdatSyntax);
   return b;
+}
+
+Parsed<StartCommand> parse_start(std::string_view argument) {
+  StartCommand s;
+  s.subdomains = argument.starts_with('@');
+  if (s.subdomains) argument.remove_prefix(1);
+  if (argument.empty()) return refuse(replies::kStartSyntax);
+  // "#name" of RFC 1985 is a queue by a name that both sides agreed on; there are none.
+  if (argument.front() == '#') return refuse(replies::kNoNamedQueues);
+  auto domain = po::parse_domain(argument);
+  if (!domain) return refuse(501, "5.5.4", domain.error().text);
+  s.domain = std::move(*domain);
+  return s;
 }
 
 Parsed<AuthCommand> parse_auth(std::string_view argument) {

@@ -27,7 +27,9 @@ enum class Verb : std::uint8_t {
   kHelp,
   kStartTls,
   kAuth,
-  kNotBuilt,  ///< known to SMTP, not to us: EXPN, ETRN, TURN, SEND, SOML, SAML, QSND
+  kEtrn,
+  kQsnd,      ///< "qsnd podunk.edu": ETRN for people who type it
+  kNotBuilt,  ///< known to SMTP, not to us: EXPN, TURN, SEND, SOML, SAML
   kHttp,      ///< a browser's line, made to talk to us by a page that it shows (cross-protocol attack)
   kUnknown,
 };
@@ -71,6 +73,13 @@ struct BdatCommand {
   bool last = false;
 };
 [[nodiscard]] Parsed<BdatCommand> parse_bdat(std::string_view argument);
+
+/// What ETRN (RFC 1985) and QSND name: a domain, or with an @ before it, the domain and all under it.
+struct StartCommand {
+  std::string domain;  ///< lower-case A-labels or a literal
+  bool subdomains = false;
+};
+[[nodiscard]] Parsed<StartCommand> parse_start(std::string_view argument);
 
 enum class Mechanism : std::uint8_t { kPlain, kLogin };
 struct AuthCommand {

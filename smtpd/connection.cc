@@ -168,7 +168,12 @@ void Connection::on_body_file(const po::messages::BodyFile& answer, po::Fd file)
 }
 
 void Connection::on_submitted(const po::messages::Submitted& answer) {
-  session_.on_submitted(answer.kind, answer.no_space, answer.text, actions_);
+  session_.on_submitted(answer, actions_);
+  after_answer();
+}
+
+void Connection::on_started(bool known, std::uint64_t messages) {
+  session_.on_started(known, messages, actions_);
   after_answer();
 }
 
@@ -218,6 +223,8 @@ void Connection::perform_one(Action& action) {
     drop_body(drop->id);
   } else if (auto* ask = std::get_if<AskAccounts>(&action)) {
     host_.accounts().authenticate(std::move(ask->question), *this);
+  } else if (auto* start = std::get_if<StartQueue>(&action)) {
+    host_.queue().start_domain(start->domain, start->subdomains, *this);
   } else if (std::holds_alternative<AskName>(action)) {
     look_up_name();
   } else if (std::holds_alternative<StartTls>(action)) {
@@ -250,7 +257,9 @@ void Connection::submit(po::messages::Submit& message) {
   bool lost = message.in_file && (body_failed_ || body_generation_ != host_.queue().generation());
   if (!lost) return host_.queue().submit(message, *this);
   host_.queue().drop_body(message.id);
-  session_.on_submitted(po::Kind::kTemporary, body_no_space_, "", actions_);
+  po::messages::Submitted answer;
+  answer.no_space = body_no_space_;
+  session_.on_submitted(answer, actions_);
 }
 
 void Connection::drop_body(const po::MessageId& id) {
@@ -274,6 +283,10 @@ static std::string_view event_name(Report::Event event) {
       return "auth-ok";
     case Report::Event::kAuthFailed:
       return "auth-failed";
+    case Report::Event::kQueueStarted:
+      return "queue-started";
+    case Report::Event::kStartRefused:
+      return "queue-start-refused";
     case Report::Event::kEnded:
       return "refused";
   }
@@ -288,11 +301,15 @@ void Connection::log(const Report& r) {
   line.kv("session", client().session).kv("client", po::address_text(client().address));
   if (!session_.client_name().empty()) line.kv("name", session_.client_name());
   line.kv("helo", session_.helo());
+  if (client().protocol == Protocol::kLocalSubmission) line.kv("uid", client().uid);
+  if (stream_.tls()) line.kv("tls", stream_.tls_version());
   if (!r.id.empty()) line.kv("id", r.id);
+  if (!r.message_id.empty()) line.kv("message-id", r.message_id);
   if (message || r.event == Event::kSenderRefused || r.event == Event::kRecipientRefused) {
     line.kv("sender", r.sender);
   }
   if (r.event == Event::kRecipientRefused) line.kv("recipient", r.recipient);
+  if (r.event == Event::kQueueStarted || r.event == Event::kStartRefused) line.kv("domain", r.recipient);
   if (message) line.kv("recipients", r.recipients).kv("size", r.size);
   if (!r.login.empty()) line.kv("login", r.login);
   if (r.event != Event::kAccepted && r.event != Event::kAuthenticated) line.kv("reply", r.reply);

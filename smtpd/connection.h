@@ -68,6 +68,7 @@ class Connection final : public po::StreamHandler, public Waiter {
   void on_usage(bool known, std::uint64_t octets) override;
   void on_body_file(const po::messages::BodyFile& answer, po::Fd file) override;
   void on_submitted(const po::messages::Submitted& answer) override;
+  void on_started(bool known, std::uint64_t messages) override;
 
  private:
   [[nodiscard]] bool spoke_too_early() const;

@@ -9,8 +9,8 @@
 #include "lib/module.h"
 #include "smtpd/server.h"
 
-static std::string read_hosts() {
-  std::ifstream in("/etc/hosts", std::ios::binary);
+static std::string read_file(const char* path) {
+  std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
@@ -23,8 +23,8 @@ int main(int argc, char** argv) {
     module.log().event("fatal").kv("what", "directory").kv("error", reader.error().text);
     return 1;
   }
-  std::string hosts = read_hosts();
+  smtpd::Server::Files files{read_file("/etc/hosts"), read_file("/etc/passwd")};
   module.confine_or_die();
-  smtpd::Server server(module, std::move(*reader), std::move(hosts));
+  smtpd::Server server(module, std::move(*reader), std::move(files));
   return module.run(server);
 }

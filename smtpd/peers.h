@@ -16,6 +16,7 @@ class Waiter {
   virtual void on_verdict(const po::messages::Verdict& verdict) = 0;
   virtual void on_usage(bool known, std::uint64_t octets) = 0;
   virtual void on_body_file(const po::messages::BodyFile& answer, po::Fd file) = 0;
+  virtual void on_started(bool known, std::uint64_t messages) = 0;
   virtual void on_submitted(const po::messages::Submitted& answer) = 0;
 };
 

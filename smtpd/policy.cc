@@ -1,9 +1,15 @@
 #include "smtpd/policy.h"
 
+#include <algorithm>
+
+#include "lib/text.h"
+
 namespace smtpd {
 
-using directory::Route;
+using directory::Resolution;
 using directory::Settings;
+using directory::Target;
+using directory::Verdict;
 
 RelayNetworks::RelayNetworks(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
@@ -19,20 +25,65 @@ bool RelayNetworks::allows(const po::messages::NetAddress& client, std::string_v
   return po::any_match(rules_, client, confirmed_name);
 }
 
-std::optional<Reply> refuse_route(Route route, bool may_relay) {
-  switch (route) {
-    case Route::kMailbox:
+QueueStartPermissions::QueueStartPermissions(const std::vector<std::string>& lines) {
+  for (std::string_view line : lines) {
+    line = po::trim(line);
+    std::size_t blank = std::min(line.find_first_of(" \t"), line.size());
+    auto domain = po::parse_domain(line.substr(0, blank));
+    auto rule = po::parse_access_rule(po::trim(line.substr(blank)));
+    if (domain && rule) permissions_.push_back({std::move(*domain), std::move(*rule)});
+  }
+}
+
+static bool is_under(std::string_view domain, std::string_view parent) {
+  if (domain == parent) return true;
+  return domain.size() > parent.size() && domain.ends_with(parent) &&
+         domain[domain.size() - parent.size() - 1] == '.';
+}
+
+bool QueueStartPermissions::needs_name(std::string_view domain,
+                                       const po::messages::NetAddress& client) const {
+  std::vector<po::AccessRule> rules;
+  for (const Permission& p : permissions_) {
+    if (is_under(domain, p.domain)) rules.push_back(p.rule);
+  }
+  return po::needs_name(rules, client);
+}
+
+bool QueueStartPermissions::allows(std::string_view domain, const po::messages::NetAddress& client,
+                                   std::string_view confirmed_name) const {
+  return std::any_of(permissions_.begin(), permissions_.end(), [&](const Permission& p) {
+    return is_under(domain, p.domain) && po::matches(p.rule, client, confirmed_name);
+  });
+}
+
+std::optional<Refusal> refuse_recipient(const Resolution& resolution, const po::Mailbox& recipient,
+                                        bool may_relay) {
+  bool routed = recipient.local.find_first_of("%!@") != std::string::npos;
+  switch (resolution.verdict) {
+    case Verdict::kLocal:
       return std::nullopt;
-    case Route::kForwarding:
-      return replies::kForwardingNotBuilt;
-    case Route::kUnknown:
+    case Verdict::kRelayDomain:
+      if (!routed) return std::nullopt;
+      break;
+    case Verdict::kUnknown:
       return replies::kUnknownUser;
-    case Route::kRelayDomain:
-      return replies::kSendingNotBuilt;
-    case Route::kRemote:
+    case Verdict::kLoop:
+      return Refusal(550, "5.4.6", resolution.why);
+    case Verdict::kRemote:
       break;
   }
-  return may_relay ? replies::kSendingNotBuilt : replies::kRelayDenied;
+  if (may_relay) return std::nullopt;
+  return replies::kRelayDenied;
+}
+
+const directory::Account* mailbox_of(const Resolution& resolution) {
+  if (!resolution.account) return nullptr;
+  auto own = [&](const Target& t) {
+    return t.kind == Target::Kind::kMailbox && t.account == resolution.account->id;
+  };
+  bool keeps = std::any_of(resolution.targets.begin(), resolution.targets.end(), own);
+  return keeps ? &*resolution.account : nullptr;
 }
 
 std::uint64_t quota_of(const directory::Account& account, const Settings& settings) {

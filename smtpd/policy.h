@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/access.h"
+#include "lib/address.h"
 #include "lib/directory/reader.h"
 #include "lib/directory/settings.h"
 #include "smtpd/reply.h"
@@ -30,9 +32,33 @@ class RelayNetworks {
   std::vector<po::AccessRule> rules_;
 };
 
+/// Queue-Start-Permissions, parsed: who may have what waits for a domain sent at once. A line is good for the
+/// domain and all under it. Lines that do not parse (the form checks them) permit nothing.
+class QueueStartPermissions {
+ public:
+  QueueStartPermissions() = default;
+  explicit QueueStartPermissions(const std::vector<std::string>& lines);
+  [[nodiscard]] bool needs_name(std::string_view domain, const po::messages::NetAddress& client) const;
+  [[nodiscard]] bool allows(std::string_view domain, const po::messages::NetAddress& client,
+                            std::string_view confirmed_name) const;
+
+ private:
+  struct Permission {
+    std::string domain;
+    po::AccessRule rule;
+  };
+  std::vector<Permission> permissions_;
+};
+
 /// Why a recipient is refused by where it leads; nothing if it is taken. `may_relay`: authenticated, local or
-/// in Relay-Networks.
-[[nodiscard]] std::optional<Reply> refuse_route(directory::Route route, bool may_relay);
+/// in Relay-Networks. Who may not names no way beyond a relay domain either: in user%elsewhere@hub, the '%'
+/// has no meaning here, but it may have one for the hub, which trusts us.
+[[nodiscard]] std::optional<Refusal> refuse_recipient(const directory::Resolution& resolution,
+                                                      const po::Mailbox& recipient, bool may_relay);
+
+/// The account whose mailbox the recipient fills, if it has a limit at all; what leads on to other accounts
+/// is theirs to take, over their limit or not, as what is on its way always is.
+[[nodiscard]] const directory::Account* mailbox_of(const directory::Resolution& resolution);
 
 /// Octets that the account's mailbox may hold; 0: no limit. Mail for the Postmaster is never refused.
 [[nodiscard]] std::uint64_t quota_of(const directory::Account& account, const directory::Settings& settings);

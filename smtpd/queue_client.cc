@@ -58,6 +58,12 @@ void QueueClient::ask_usage(std::uint64_t account, Waiter& waiter) {
   channel_->send(remember(std::move(p)), AskUsage{account});
 }
 
+void QueueClient::start_domain(const std::string& domain, bool subdomains, Waiter& waiter) {
+  Pending p{What::kStart, &waiter, {}, 0, {}};
+  if (!ready()) return fail_soon(std::move(p));
+  channel_->send(remember(std::move(p)), StartDomain{domain, subdomains});
+}
+
 void QueueClient::ask_stored(Pending pending) {
   pending.what = What::kStored;
   po::MessageId id = pending.id;
@@ -86,6 +92,7 @@ bool QueueClient::on_frame(po::Frame& frame) {
   BodyFile body;
   Usage usage;
   Stored stored;
+  Started started;
   if (p.what == What::kSubmit && frame.decode(submitted) && submitted.id == p.id) {
     if (p.waiter != nullptr) {
       p.waiter->on_submitted(submitted);
@@ -105,6 +112,10 @@ bool QueueClient::on_frame(po::Frame& frame) {
   }
   if (p.what == What::kUsage && frame.decode(usage) && usage.account == p.account) {
     answer_usage(p, usage.known, usage.octets);
+    return true;
+  }
+  if (p.what == What::kStart && frame.decode(started)) {
+    if (p.waiter != nullptr) p.waiter->on_started(started.known, started.messages);
     return true;
   }
   if (p.what == What::kStored && frame.decode(stored) && stored.id == p.id) {
@@ -197,6 +208,7 @@ void QueueClient::fail_soon(Pending pending) {
 void QueueClient::fail(const Pending& p) {
   if (p.waiter == nullptr) return;
   if (p.what == What::kUsage) return p.waiter->on_usage(false, 0);
+  if (p.what == What::kStart) return p.waiter->on_started(false, 0);
   if (p.what == What::kBody) {
     po::messages::BodyFile answer;
     answer.id = p.id;

@@ -46,6 +46,7 @@ class QueueClient {
   /// An answer of the last seconds, if there is one; else ask_usage().
   [[nodiscard]] std::optional<std::uint64_t> cached_usage(std::uint64_t account) const;
   void ask_usage(std::uint64_t account, Waiter& waiter);
+  void start_domain(const std::string& domain, bool subdomains, Waiter& waiter);
   /// The waiter is gone. A Submit under way is still watched for the log.
   void forget(Waiter& waiter);
   /// Twice a second or so: gives up what has waited too long.
@@ -56,7 +57,7 @@ class QueueClient {
  private:
   static constexpr std::size_t kMaxBacklog = 64U << 20;
   static constexpr std::size_t kMaxUsages = 10'000;
-  enum class What : std::uint8_t { kSubmit, kBody, kUsage, kStored };
+  enum class What : std::uint8_t { kSubmit, kBody, kUsage, kStored, kStart };
   struct Pending {
     What what = What::kSubmit;
     Waiter* waiter = nullptr;  ///< null: gone

@@ -48,6 +48,8 @@ inline constexpr Reply kNoArguments{501, "5.5.4", "This command takes no argumen
 inline constexpr Reply kBadHelo{501, "5.5.4", "Syntax: EHLO hostname"};
 inline constexpr Reply kMailSyntax{501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]"};
 inline constexpr Reply kRcptSyntax{501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]"};
+inline constexpr Reply kStartSyntax{501, "5.5.4", "Syntax: ETRN domain, or ETRN @domain"};
+inline constexpr Reply kNoNamedQueues{501, "5.5.4", "There are no queues with names here"};
 inline constexpr Reply kVrfySyntax{501, "5.5.4", "Syntax: VRFY address"};
 inline constexpr Reply kBdatSyntax{501, "5.5.4", "Syntax: BDAT octets [LAST]"};
 inline constexpr Reply kBadParameter{501, "5.5.4", "A parameter is malformed or given twice"};
@@ -56,6 +58,7 @@ inline constexpr Reply kNeedHelo{503, "5.5.1", "Send EHLO first"};
 inline constexpr Reply kNeedMail{503, "5.5.1", "Send MAIL first"};
 inline constexpr Reply kNestedMail{503, "5.5.1", "A sender is given already"};
 inline constexpr Reply kNoRecipients{554, "5.5.1", "No valid recipients"};
+inline constexpr Reply kWithinMail{503, "5.5.1", "Not while a message is under way"};
 inline constexpr Reply kInChunks{503, "5.5.1", "The message has begun with BDAT"};
 
 // TLS and authentication
@@ -78,9 +81,6 @@ inline constexpr Reply kNeedUtf8{553, "5.6.7", "The address needs SMTPUTF8"};
 inline constexpr Reply kNeedDomain{553, "5.1.3", "The address needs a domain"};
 inline constexpr Reply kNullRecipient{553, "5.1.3", "The empty path is no recipient"};
 inline constexpr Reply kUnknownUser{550, "5.1.1", "No such user here"};
-inline constexpr Reply kForwardingNotBuilt{550, "5.3.2",
-                                           "Mail for this user is forwarded, which is not possible yet"};
-inline constexpr Reply kSendingNotBuilt{550, "5.3.2", "This system does not send mail to other systems yet"};
 inline constexpr Reply kRelayDenied{550, "5.7.1", "Relaying denied"};
 inline constexpr Reply kMailboxFull{452, "4.2.2", "The mailbox is full"};
 inline constexpr Reply kMailboxFullForGood{552, "5.2.2", "The mailbox is full"};
@@ -108,6 +108,7 @@ inline constexpr Reply kTooManyErrors{421, "4.7.0", "Too many errors"};
 inline constexpr Reply kTooManyUnknown{421, "4.7.0", "Too many unknown recipients"};
 inline constexpr Reply kTooManyIdle{421, "4.7.0", "Too many commands without a message"};
 inline constexpr Reply kTooManyRecipients{452, "4.5.3", "Too many recipients"};
+inline constexpr Reply kSenderOverLimit{452, "4.7.1", "Too many recipients in this time, try again later"};
 inline constexpr Reply kTooManyMessages{452, "4.5.3", "Too many messages in this session"};
 inline constexpr Reply kTimeout{421, "4.4.2", "You took too long"};
 inline constexpr Reply kNotHttp{521, "5.5.1", "This is a mail server"};

@@ -22,15 +22,16 @@ static std::unique_ptr<po::Resolver> make_resolver(po::Module& module, std::stri
   return std::make_unique<po::Resolver>(module.loop(), std::move(options));
 }
 
-Server::Server(po::Module& module, directory::Reader reader, std::string hosts)
+Server::Server(po::Module& module, directory::Reader reader, Files files)
     : module_(module),
       reader_(std::move(reader)),
       hostname_(po::ascii_lower(module.welcome().hostname)),
+      users_(files.passwd),
       settings_(std::make_shared<directory::Settings>()),
       ids_(module.welcome().incarnation),
       queue_(module.loop(), module.log()),
       accounts_(module.loop(), module.log()),
-      resolver_(make_resolver(module, std::move(hosts))),
+      resolver_(make_resolver(module, std::move(files.hosts))),
       doors_(module.loop(), [this](po::Door& door, po::Fd client, const NetAddress& address) {
         on_accept(door, std::move(client), address);
       }) {
@@ -90,10 +91,11 @@ po::Counters Server::counters() {
 void Server::refresh_settings() {
   auto fresh = reader_.settings();
   if (!fresh || *fresh == nullptr) return;  // the last ones stay good
-  bool changed =
-      (*fresh)->revision != settings_->revision || (*fresh)->relay_networks != settings_->relay_networks;
+  bool changed = *fresh != settings_;
   settings_ = std::move(*fresh);
-  if (changed) relay_networks_ = RelayNetworks(settings_->relay_networks);
+  if (!changed) return;
+  relay_networks_ = RelayNetworks(settings_->relay_networks);
+  queue_start_ = QueueStartPermissions(settings_->queue_start);
 }
 
 // A notice of a change may have got lost, and slow clients announce nothing.
@@ -141,6 +143,7 @@ void Server::on_accept(po::Door& door, po::Fd socket, const NetAddress& address)
     auto peer = po::peer_credentials(socket.get());
     if (!peer) return;
     client.uid = peer->uid;
+    client.user = users_.name(peer->uid);
   } else {
     guest.key = po::limit_key(address);
     client.name_coming = settings_->look_up_clients && !is_own_host(address);

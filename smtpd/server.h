@@ -16,14 +16,19 @@
 #include "lib/tls.h"
 #include "smtpd/accounts_client.h"
 #include "smtpd/connection.h"
+#include "smtpd/local_users.h"
 #include "smtpd/queue_client.h"
 
 namespace smtpd {
 
 class Server final : public po::ModuleHandler, public World, public Host {
  public:
-  /// `hosts`: what /etc/hosts holds, read before confinement.
-  Server(po::Module& module, directory::Reader reader, std::string hosts);
+  /// What files of the system hold, read before confinement.
+  struct Files {
+    std::string hosts;   ///< /etc/hosts
+    std::string passwd;  ///< /etc/passwd
+  };
+  Server(po::Module& module, directory::Reader reader, Files files);
   ~Server() override;
 
   // ---- po::ModuleHandler
@@ -51,12 +56,15 @@ class Server final : public po::ModuleHandler, public World, public Host {
   void start_anew();
 
   // ---- World
-  po::Result<directory::Routed> route(std::string_view address) override { return reader_.route(address); }
+  po::Result<directory::Resolution> resolve(std::string_view address) override {
+    return reader_.resolve(address);
+  }
   po::Result<std::optional<directory::Account>> account(std::uint64_t id) override {
     return reader_.account(id);
   }
   std::shared_ptr<const directory::Settings> settings() override { return settings_; }
   const RelayNetworks& relay_networks() override { return relay_networks_; }
+  const QueueStartPermissions& queue_start_permissions() override { return queue_start_; }
   po::MessageId next_id() override;
   std::int64_t now() override;
   bool queue_ready() override { return queue_.ready(); }
@@ -76,8 +84,10 @@ class Server final : public po::ModuleHandler, public World, public Host {
   po::Module& module_;
   directory::Reader reader_;
   std::string hostname_;
+  LocalUsers users_;
   std::shared_ptr<const directory::Settings> settings_;
   RelayNetworks relay_networks_;
+  QueueStartPermissions queue_start_;
   po::IdMaker ids_;
   QueueClient queue_;
   AccountsClient accounts_;

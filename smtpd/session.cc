@@ -115,6 +115,9 @@ void Session::on_client_name(std::string name, Actions& actions) {
     case Wait::kNameForRecipient:
       judge_recipient(actions);
       break;
+    case Wait::kNameForStart:
+      judge_start(actions);
+      break;
     default:
       wait_ = was;
       return;
@@ -228,6 +231,8 @@ void Session::run(const Command& command, Actions& actions) {
       {Verb::kHelp, &S::help, false, true, false},
       {Verb::kStartTls, &S::starttls, true, true, true},
       {Verb::kAuth, &S::auth, false, true, false},
+      {Verb::kEtrn, &S::etrn, false, true, false},
+      {Verb::kQsnd, &S::qsnd, false, true, false},
       {Verb::kNotBuilt, &S::not_built, false, false, false},
       {Verb::kHttp, &S::http, true, false, false},
       {Verb::kUnknown, &S::unknown, false, false, false},
@@ -256,6 +261,7 @@ void Session::ehlo(std::string_view argument, Actions& actions) {
   for (const char* word : {"8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN"}) {
     lines.emplace_back(word);
   }
+  if (!submission()) lines.emplace_back("ETRN");
   if (may_start_tls()) lines.emplace_back("STARTTLS");
   if (tls() && !local()) lines.emplace_back("AUTH PLAIN LOGIN");
   std::string limits = "LIMITS RCPTMAX=" + std::to_string(settings_->max_recipients);
@@ -295,7 +301,7 @@ void Session::vrfy(std::string_view argument, Actions& actions) {
 
 void Session::help(std::string_view, Actions& actions) {
   append_reply(reply_text(actions), 214, "2.0.0",
-               "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY STARTTLS AUTH HELP");
+               "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY STARTTLS AUTH ETRN QSND HELP");
 }
 
 void Session::not_built(std::string_view, Actions& actions) {

@@ -4,8 +4,8 @@
 // reading. How the octets are cut into pieces changes no action but the lengths of WriteBody. Caller: the
 // connection.
 //
-// Implemented in three files: session.cc (lines and commands), session_message.cc (envelope and content),
-// session_auth.cc (TLS and authentication).
+// Implemented in four files: session.cc (lines and commands), session_message.cc (envelope and content),
+// session_auth.cc (TLS and authentication), session_start.cc (ETRN and QSND).
 #pragma once
 
 #include <cstdint>
@@ -34,10 +34,11 @@ namespace smtpd {
 class World {
  public:
   virtual ~World() = default;
-  virtual po::Result<directory::Routed> route(std::string_view address) = 0;
+  virtual po::Result<directory::Resolution> resolve(std::string_view address) = 0;
   virtual po::Result<std::optional<directory::Account>> account(std::uint64_t id) = 0;
   virtual std::shared_ptr<const directory::Settings> settings() = 0;
   virtual const RelayNetworks& relay_networks() = 0;
+  virtual const QueueStartPermissions& queue_start_permissions() = 0;
   virtual po::MessageId next_id() = 0;
   virtual std::int64_t now() = 0;    ///< seconds since 1970
   virtual bool queue_ready() = 0;    ///< there is a pipe to queue
@@ -50,6 +51,7 @@ struct Client {
   bool implicit_tls = false;
   po::messages::NetAddress address;
   std::uint32_t uid = 0xffffffff;  ///< peer credentials of the local socket
+  std::string user;                ///< its login name; empty if it has none
   std::string host;                ///< our name
   std::string session;             ///< session id
   bool name_coming = false;        ///< its name is being looked up: MAIL waits for it, the greeting does not
@@ -87,19 +89,27 @@ struct DropBody {
 struct SubmitMessage {
   po::messages::Submit message;
 };
+/// ETRN, QSND: try again now what waits for this domain. Answer: on_started().
+struct StartQueue {
+  std::string domain;
+  bool subdomains = false;
+};
 /// For the log, with what was true at that moment.
 struct Report {
   enum class Event : std::uint8_t {
-    kAccepted,          ///< id, sender, recipients, size
-    kMessageRefused,    ///< id, sender, recipients, reply
+    kAccepted,          ///< id, message_id, sender, recipients, size
+    kMessageRefused,    ///< id, message_id, sender, recipients, reply
     kSenderRefused,     ///< recipient holds the argument of MAIL
     kRecipientRefused,  ///< sender, recipient
     kAuthenticated,     ///< login
     kAuthFailed,        ///< login, reply
+    kQueueStarted,      ///< recipient holds the domain; reply
+    kStartRefused,      ///< likewise
     kEnded,             ///< the session is ended by us: reply
   };
   Event event = Event::kEnded;
   std::string id;
+  std::string message_id;  ///< of the header; empty: it has none
   std::string sender;
   std::string recipient;
   std::string login;
@@ -111,7 +121,7 @@ struct Report {
 struct Close {};
 
 using Action = std::variant<WriteReply, StartTls, AskAccounts, AskName, AskUsage, OpenBody, WriteBody,
-                            DropBody, SubmitMessage, Report, Close>;
+                            DropBody, SubmitMessage, StartQueue, Report, Close>;
 using Actions = std::vector<Action>;
 
 class Session {
@@ -132,7 +142,9 @@ class Session {
   /// `known` false: queue cannot say.
   void on_usage(bool known, std::uint64_t octets, Actions& actions);
   void on_body_file(po::Kind kind, bool no_space, Actions& actions);
-  void on_submitted(po::Kind kind, bool no_space, std::string_view text, Actions& actions);
+  void on_submitted(const po::messages::Submitted& answer, Actions& actions);
+  /// `known` false: queue cannot say. Else how many messages were started.
+  void on_started(bool known, std::uint64_t messages, Actions& actions);
   /// The client was too slow.
   void on_timeout(Actions& actions);
   /// The system goes down: ends now, or after the message that is coming in.
@@ -171,10 +183,12 @@ class Session {
     kNameForSender,
     kNameForLogin,
     kNameForRecipient,
+    kNameForStart,
     kVerdict,
     kUsage,
     kBodyFile,
-    kSubmit
+    kSubmit,
+    kStarted
   };
   enum class BodyFile : std::uint8_t { kNone, kAsked, kOpen };
 
@@ -229,6 +243,13 @@ class Session {
   void grant(const po::messages::Verdict& verdict, Actions& actions);
   void deny(const Refusal& why, Actions& actions);
 
+  // session_start.cc
+  void etrn(std::string_view argument, Actions& actions);
+  void qsnd(std::string_view argument, Actions& actions);
+  void start_queue(std::string_view argument, Actions& actions);
+  void judge_start(Actions& actions);
+  void refuse_start(const Refusal& why, Actions& actions);
+
   // session_message.cc
   void mail(std::string_view argument, Actions& actions);
   [[nodiscard]] std::optional<Refusal> begin_transaction(MailCommand mail);
@@ -236,8 +257,8 @@ class Session {
   [[nodiscard]] po::Result<bool> is_own(const po::Mailbox& address);
   void rcpt(std::string_view argument, Actions& actions);
   void complete(po::Mailbox& mailbox) const;
+  [[nodiscard]] std::string sender_warning() const;
   void judge_recipient(Actions& actions);
-  void judge_quota(std::uint64_t used, Actions& actions);
   void take_recipient(Actions& actions);
   void refuse_recipient(const Refusal& why, Actions& actions);
   void data(std::string_view argument, Actions& actions);
@@ -286,6 +307,9 @@ class Session {
   RcptCommand recipient_;          ///< under judgement
   std::string recipient_address_;  ///< canonical
   std::uint64_t recipient_quota_ = 0;
+
+  StartCommand start_;    ///< under judgement
+  bool by_etrn_ = false;  ///< its replies are RFC 1985's
 
   po::MessageId id_;
   Content content_;

@@ -55,9 +55,9 @@ void Session::complete(po::Mailbox& mailbox) const {
 
 /// Whether the address leads to the account that authenticated; the directory knows all spellings.
 po::Result<bool> Session::is_own(const po::Mailbox& address) {
-  auto routed = world_.route(address.canonical());
-  if (!routed) return tl::unexpected<po::Error>(routed.error());
-  return routed->account && routed->account->id == account_;
+  auto resolved = world_.resolve(address.canonical());
+  if (!resolved) return tl::unexpected<po::Error>(resolved.error());
+  return resolved->account && resolved->account->id == account_;
 }
 
 /// Who sends, and whether they may send as this. The null sender is for notifications that user agents write.
@@ -119,22 +119,24 @@ void Session::rcpt(std::string_view argument, Actions& actions) {
 }
 
 void Session::judge_recipient(Actions& actions) {
-  auto routed = world_.route(recipient_address_);
-  if (!routed) return refuse_recipient(replies::kUnavailable, actions);
+  auto resolved = world_.resolve(recipient_address_);
+  if (!resolved) return refuse_recipient(replies::kUnavailable, actions);
   const RelayNetworks& networks = world_.relay_networks();
   bool trusted = account_ != 0 || local();
-  if (routed->route == directory::Route::kRemote && !trusted && !name_known_ &&
+  if (resolved->verdict == directory::Verdict::kRemote && !trusted && !name_known_ &&
       networks.needs_name(client_.address)) {
     wait_ = Wait::kNameForRecipient;
     actions.emplace_back(AskName{});
     return;
   }
-  bool may_relay = trusted || (!local() && networks.allows(client_.address, client_name_));
-  if (auto why = refuse_route(routed->route, may_relay)) return refuse_recipient(*why, actions);
-  recipient_quota_ = routed->account ? quota_of(*routed->account, *settings_) : 0;
+  bool may_relay = trusted || networks.allows(client_.address, client_name_);
+  if (auto why = smtpd::refuse_recipient(*resolved, recipient_.recipient, may_relay))
+    return refuse_recipient(*why, actions);
+  const directory::Account* account = mailbox_of(*resolved);
+  recipient_quota_ = account != nullptr ? quota_of(*account, *settings_) : 0;
   if (recipient_quota_ == 0) return take_recipient(actions);
   wait_ = Wait::kUsage;
-  actions.emplace_back(AskUsage{routed->account->id});
+  actions.emplace_back(AskUsage{account->id});
 }
 
 void Session::on_usage(bool known, std::uint64_t octets, Actions& actions) {
@@ -181,6 +183,7 @@ void Session::begin_content() {
   facts.name = client_name_;
   facts.client = client_.address;
   facts.local_uid = local() ? client_.uid : 0xffffffff;
+  facts.local_user = client_.user;
   facts.host = client_.host;
   facts.id = id_.text();
   facts.esmtp = esmtp_;
@@ -306,11 +309,26 @@ void Session::took(const po::ContentFaults& faults, Actions& actions) {
   if (content_.must_spill()) spill(actions);
 }
 
+/// Everybody on this host may name any sender, as scripts of web servers must. Who is not trusted with it,
+/// and named one that is not theirs, is told to the reader.
+std::string Session::sender_warning() const {
+  const Transaction& t = *transaction_;
+  if (!local() || client_.uid == 0 || t.mail.null) return {};
+  const auto& trusted = settings_->trusted_users;
+  std::string user = client_.user.empty() ? "uid" + std::to_string(client_.uid) : client_.user;
+  if (std::find(trusted.begin(), trusted.end(), user) != trusted.end()) return {};
+  po::Mailbox own{user, ""};
+  complete(own);
+  bool own_domain = t.mail.sender.domain == own.domain || t.mail.sender.domain == client_.host;
+  if (own_domain && po::equal_ignoring_case(t.mail.sender.local, user)) return {};
+  return client_.host + ": " + user + " set sender to " + t.sender;
+}
+
 void Session::fix_header() {
   const Transaction& t = *transaction_;
   po::Mailbox nobody;
   complete(nobody);
-  HeaderFacts facts{t.author, nobody.domain, client_.host, id_.text(), world_.now()};
+  HeaderFacts facts{t.author, nobody.domain, client_.host, id_.text(), world_.now(), sender_warning()};
   auto header = complete_header(content_.header(), content_.scanner(), facts,
                                 [this](const po::Mailbox& address) { return is_own(address); });
   if (header) {
@@ -413,20 +431,27 @@ void Session::submit(Actions& actions) {
   actions.emplace_back(std::move(out));
 }
 
-void Session::on_submitted(po::Kind kind, bool no_space, std::string_view text, Actions& actions) {
+/// What queue says instead of "it is stored", as a reply; its sentence where it has one.
+static Refusal refusal_of(const po::messages::Submitted& answer) {
+  Refusal why = answer.kind == po::Kind::kPermanent ? Refusal(554, "5.3.0", answer.text)
+                : answer.no_space                   ? Refusal(replies::kNoSpace)
+                : answer.too_many                   ? Refusal(452, "4.7.1", answer.text)
+                                                    : Refusal(451, "4.3.0", answer.text);
+  if (why.text.empty()) why.text = (answer.too_many ? replies::kSenderOverLimit : replies::kUnavailable).text;
+  return why;
+}
+
+void Session::on_submitted(const po::messages::Submitted& answer, Actions& actions) {
   if (wait_ != Wait::kSubmit) return;
   wait_ = Wait::kNothing;
-  if (kind == po::Kind::kDone) {
+  if (answer.kind == po::Kind::kDone) {
     ++messages_;
     conduct_.message_taken();
     Refusal taken(250, "2.0.0", "Ok: queued as " + id_.text());
     actions.emplace_back(report(Report::Event::kAccepted, taken));
     append_reply(reply_text(actions), taken);
   } else {
-    Refusal why = kind == po::Kind::kPermanent ? Refusal(554, "5.3.0", std::string(text))
-                  : no_space                   ? Refusal(replies::kNoSpace)
-                                               : Refusal(451, "4.3.0", std::string(text));
-    if (why.text.empty()) why.text = replies::kUnavailable.text;
+    Refusal why = refusal_of(answer);
     actions.emplace_back(report(Report::Event::kMessageRefused, why));
     fail(why, actions);
   }
@@ -445,6 +470,10 @@ Report Session::report(Report::Event event, const Refusal& why) const {
     r.id = id_.text();
     r.recipients = recipients_;
     r.size = content_.size() != 0 ? content_.size() : content_.received();
+    const po::HeaderScanner& scanner = content_.scanner();
+    r.message_id = scanner.message_id();
+    bool added = submits() && !scanner.has(po::HeaderScanner::Field::kMessageId);
+    if (added && event == Report::Event::kAccepted) r.message_id = po::make_message_id(r.id, client_.host);
   }
   return r;
 }

@@ -29,6 +29,7 @@ Parsed<std::string> complete_header(std::string_view header, const po::HeaderSca
     if (auto why = judge_from(header, facts, is_own)) return tl::unexpected<Refusal>(std::move(*why));
   }
   std::string out;
+  if (!facts.warning.empty()) out += "X-Authentication-Warning: " + facts.warning + "\r\n";
   if (!scan.has(Field::kDate)) out += "Date: " + po::format_date(facts.now) + "\r\n";
   if (!scan.has(Field::kMessageId)) {
     out += "Message-ID: " + po::make_message_id(facts.id, facts.host) + "\r\n";
@@ -37,9 +38,10 @@ Parsed<std::string> complete_header(std::string_view header, const po::HeaderSca
     out += "From: " + po::from_value(author.style, author.name, author.address) + "\r\n";
   }
   if (has_from && rewrite) {
-    out += po::rewrite_from(header, author.style, author.name, author.address);
+    out += po::complete_addresses(po::rewrite_from(header, author.style, author.name, author.address),
+                                  facts.completion_domain);
   } else {
-    out += header;
+    out += po::complete_addresses(header, facts.completion_domain);
   }
   // The body began without a blank line: the fields added above must not make its first line a header field.
   if (scan.end() == End::kNotAField) out += "\r\n";

@@ -1,7 +1,8 @@
-// What submission does to a header (RFC 6409 section 8): Date and Message-ID where they are missing, the From
-// field by the account's From-Address-Rewrite. Nothing else is touched, and only for mail by 587, 465,
-// the local socket, or an authenticated client on 25. Pure; the header is hostile. Caller: the session, which
-// holds the header until its end.
+// What submission does to a header (RFC 6409 section 8): Date and Message-ID where they are missing, domains
+// of addresses likewise, the From field by the account's From-Address-Rewrite, a word about local users who
+// set another's sender. Nothing else is touched, and only for mail by 587, 465, the local socket, or an
+// authenticated client on 25. Pure; the header is hostile. Caller: the session, which holds the header until
+// its end.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +25,11 @@ struct Author {
 
 struct HeaderFacts {
   Author author;
-  std::string completion_domain;  ///< for addresses of From without a domain, before they are checked
+  std::string completion_domain;  ///< for addresses without a domain
   std::string host;
   std::string id;
   std::int64_t now = 0;
+  std::string warning;  ///< for X-Authentication-Warning; empty: none
 };
 
 /// Whether an address is one of the author's own.

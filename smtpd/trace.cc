@@ -16,7 +16,10 @@ std::string with_word(const TraceFacts& f) {
 
 /// TCP-info of RFC 5321 4.4: "(name [192.0.2.1])"; who came by the local socket has a number of another kind.
 static std::string client_info(const TraceFacts& f) {
-  if (f.local_uid != 0xffffffff) return "(local user " + std::to_string(f.local_uid) + ")";
+  if (f.local_uid != 0xffffffff) {
+    std::string user = f.local_user.empty() ? "" : ", " + f.local_user;
+    return "(local user " + std::to_string(f.local_uid) + user + ")";
+  }
   std::string literal =
       "[" + std::string(f.client.family == 6 ? "IPv6:" : "") + po::address_text(f.client) + "]";
   if (f.client.family == 0) literal = "local";

@@ -14,6 +14,7 @@ struct TraceFacts {
   std::string name;  ///< confirmed reverse name; empty if not known when the message began
   po::messages::NetAddress client;
   std::uint32_t local_uid = 0xffffffff;  ///< who submitted on the local socket
+  std::string local_user;                ///< their login name, by LocalUsers; may be empty
   std::string host;
   std::string id;
   bool esmtp = true;

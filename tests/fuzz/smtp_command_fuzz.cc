@@ -32,6 +32,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!flag && !po::is_ascii(rcpt->recipient.canonical())) po::panic("UTF-8 without SMTPUTF8");
       }
     }
+    if (auto start = smtpd::parse_start(text)) {
+      harmless(start->domain);
+      if (start->domain.empty() || !po::is_ascii(start->domain)) po::panic("ETRN took what is no domain");
+    }
     (void)smtpd::parse_bdat(text);
     (void)smtpd::parse_auth(text);
     if (auto sasl = smtpd::parse_sasl_response(text)) (void)smtpd::parse_plain(*sasl);

@@ -159,6 +159,7 @@ class Dialog {
                       : value == "done"    ? po::Kind::kDone
                                            : po::Kind::kTemporary;
       p.no_space = value == "no-space";
+      p.too_many = value == "too-many";
     } else if (word == "file") {
       p.file_kind = value == "done" ? po::Kind::kDone : po::Kind::kTemporary;
       p.no_space = value == "no-space";
@@ -166,6 +167,23 @@ class Dialog {
       p.name = value;
     } else if (word == "relay") {
       p.world.networks = smtpd::RelayNetworks({value});
+    } else if (word == "may-start") {
+      p.world.permissions = smtpd::QueueStartPermissions({value});
+    } else if (word == "started") {
+      CHECK(std::exchange(p.started, {}) == value);
+    } else if (word == "waiting") {
+      p.waiting_messages = number();
+    } else if (word == "start-unknown") {
+      p.start_known = false;
+    } else if (word == "uid") {
+      p.client.uid = number();
+    } else if (word == "user") {
+      p.client.user = value;
+    } else if (word == "trusted") {
+      s.trusted_users = {value};
+    } else if (word == "message-id") {
+      REQUIRE_FALSE(p.reports.empty());
+      CHECK(matches(p.reports.back().message_id, value));
     } else if (word == "used") {
       p.used = number();
     } else if (word == "usage-unknown") {

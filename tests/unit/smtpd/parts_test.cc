@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "smtpd/command.h"
+#include "smtpd/local_users.h"
 #include "smtpd/policy.h"
 #include "smtpd/reply.h"
 #include "smtpd/trace.h"
@@ -114,6 +115,46 @@ TEST_CASE("trace words") {
   CHECK(received_field(f).find(
             "Received: from h (n.example [IPv6:::1])\r\n\tby mx (Post.Office) with UTF8SMTPSA id i\r\n\t"
             "(TLSv1.3 C); ") == 0);
+}
+
+TEST_CASE("ETRN's argument") {
+  CHECK(parse_start("Podunk.EDU")->domain == "podunk.edu");
+  CHECK_FALSE(parse_start("podunk.edu")->subdomains);
+  CHECK(parse_start("@podunk.edu")->subdomains);
+  CHECK(parse_start("[192.0.2.1]")->domain == "[192.0.2.1]");
+  for (const char* bad :
+       {"", "@", "#x", "@@x.org", "a b", "a@b.org", "<x.org>", "x..org", "x.org.", "\xff.org"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_start(bad));
+  }
+}
+
+TEST_CASE("permissions to start the queue") {
+  po::messages::NetAddress near{4, {192, 0, 2, 1}, 0}, far{4, {198, 51, 100, 1}, 0};
+  QueueStartPermissions p(
+      {"podunk.edu 192.0.2.0/24", "friends.net \t friends.net", "x.org", "bad..name 192.0.2.1"});
+  CHECK(p.allows("podunk.edu", near, ""));
+  CHECK(p.allows("a.podunk.edu", near, ""));
+  CHECK_FALSE(p.allows("apodunk.edu", near, ""));
+  CHECK_FALSE(p.allows("edu", near, ""));
+  CHECK_FALSE(p.allows("podunk.edu", far, "podunk.edu"));
+  CHECK(p.allows("friends.net", far, "mail.friends.net"));
+  CHECK_FALSE(p.allows("friends.net", far, ""));
+  CHECK_FALSE(p.allows("x.org", near, "x.org"));
+  CHECK(p.needs_name("friends.net", near));
+  CHECK_FALSE(p.needs_name("podunk.edu", far));
+  CHECK_FALSE(QueueStartPermissions().allows("podunk.edu", near, "podunk.edu"));
+}
+
+TEST_CASE("login names of local users") {
+  LocalUsers users(
+      "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000:Ann,,,:/home/ann:/bin/sh\nbob:x:1000:1000::/:\n"
+      "# no line\n\nno-number:x:x:1::/:\n(bad):x:5:5::/:\nlast:x:7:7::/:");
+  CHECK(users.name(0) == "root");
+  CHECK(users.name(1000) == "ann");
+  CHECK(users.name(5).empty());
+  CHECK(users.name(7) == "last");
+  CHECK(users.name(99).empty());
 }
 
 TEST_CASE("quota") {

@@ -19,6 +19,7 @@ struct Heard final : smtpd::Waiter {
   std::optional<Submitted> submitted;
   std::optional<BodyFile> body;
   std::optional<bool> usage_known;
+  std::optional<std::pair<bool, std::uint64_t>> started;
   std::uint64_t octets = 0;
   void on_verdict(const Verdict& v) override { verdict = v; }
   void on_usage(bool known, std::uint64_t n) override {
@@ -26,6 +27,7 @@ struct Heard final : smtpd::Waiter {
     octets = n;
   }
   void on_body_file(const BodyFile& b, po::Fd) override { body = b; }
+  void on_started(bool known, std::uint64_t messages) override { started = {known, messages}; }
   void on_submitted(const Submitted& s) override { submitted = s; }
 };
 

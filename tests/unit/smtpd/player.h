@@ -32,6 +32,7 @@ class FakeWorld final : public World {
     add(full);
     auto away = make_account(5, "Away", {"away@podunk.edu"});
     away.forwarding = {"x@elsewhere.net"};
+    away.pop3_delivery = false;
     add(away);
     auto any = make_account(6, "Any", {"any@podunk.edu"});
     any.any_sender = true;
@@ -40,6 +41,11 @@ class FakeWorld final : public World {
     rewritten.from_rewrite = directory::FromRewrite::kQuoted;
     add(rewritten);
     settings_value.completion_domain = "podunk.edu";
+    settings_value.local_domains = {"podunk.edu", "[192.0.2.25]"};
+    settings_value.relay_domains = {"backup.net"};
+    settings_value.channel_aliases = {
+        "<sales@podunk.edu> <joe@podunk.edu>", "<old@podunk.edu> <x@elsewhere.net>",
+        "<round@podunk.edu> <again@podunk.edu>", "<again@podunk.edu> <round@podunk.edu>"};
   }
 
   void add(const directory::Account& a) {
@@ -47,24 +53,19 @@ class FakeWorld final : public World {
     for (const std::string& address : a.addresses) addresses[address] = a.id;
   }
 
-  po::Result<directory::Routed> route(std::string_view address) override {
+  po::Result<directory::Resolution> resolve(std::string_view address) override {
     if (broken) return po::temporary("directory is away");
-    std::string key = po::ascii_lower(address);
-    std::size_t at = key.rfind('@');
-    std::string domain = at == std::string::npos ? "" : key.substr(at + 1);
-    directory::Routed r;
-    bool local = domain == "podunk.edu" || domain == "mx.example.org" || domain == "[192.0.2.25]";
-    if (local && key.substr(0, at) == "postmaster") key = "postmaster@mx.example.org";
-    auto found = addresses.find(key);
-    if (found != addresses.end()) {
-      r.account = accounts[found->second];
-      r.route = r.account->forwarding.empty() ? directory::Route::kMailbox : directory::Route::kForwarding;
-    } else {
-      r.route = local                    ? directory::Route::kUnknown
-                : domain == "backup.net" ? directory::Route::kRelayDomain
-                                         : directory::Route::kRemote;
-    }
-    return r;
+    directory::AddressTables tables(settings_value, "mx.example.org");
+    return directory::resolve(
+        address,
+        {.account_of = [this](std::string_view key) -> po::Result<std::optional<directory::Account>> {
+           auto found = addresses.find(std::string(key));
+           if (found == addresses.end()) return std::optional<directory::Account>();
+           return std::optional(accounts.at(found->second));
+         },
+         .account = [this](std::uint64_t id) { return account(id); },
+         .settings = settings_value,
+         .tables = tables});
   }
   po::Result<std::optional<directory::Account>> account(std::uint64_t id) override {
     auto found = accounts.find(id);
@@ -75,15 +76,17 @@ class FakeWorld final : public World {
     return std::make_shared<directory::Settings>(settings_value);
   }
   const RelayNetworks& relay_networks() override { return networks; }
+  const QueueStartPermissions& queue_start_permissions() override { return permissions; }
   po::MessageId next_id() override { return ids.next(1795401000000); }
   std::int64_t now() override { return 1795401000; }
   bool queue_ready() override { return queue; }
   bool tls_available() override { return tls; }
 
   std::map<std::uint64_t, directory::Account> accounts;
-  std::map<std::string, std::uint64_t> addresses;
+  std::map<std::string, std::uint64_t, std::less<>> addresses;
   directory::Settings settings_value;
   RelayNetworks networks;
+  QueueStartPermissions permissions;
   po::IdMaker ids{7};
   bool queue = true, tls = true, broken = false;
 };
@@ -106,7 +109,10 @@ class Player {
     client.address.octets = {192, 0, 2, 1};
     client.host = "mx.example.org";
     client.session = "s1";
-    if (protocol == po::messages::Protocol::kLocalSubmission) client.uid = 1000;
+    if (protocol == po::messages::Protocol::kLocalSubmission) {
+      client.uid = 1000;
+      client.user = "ann";
+    }
   }
 
   void connect() {
@@ -157,8 +163,11 @@ class Player {
   po::messages::Submit last;
   std::uint64_t used = 2000;  ///< what every mailbox holds
   bool usage_known = true;
+  std::string started;  ///< what ETRN or QSND asked queue for last
+  std::uint64_t waiting_messages = 12;
+  bool start_known = true;
   po::Kind submit_kind = po::Kind::kDone, file_kind = po::Kind::kDone;
-  bool no_space = false;
+  bool no_space = false, too_many = false;
   bool hold_submit = false;
   std::string name;
   po::messages::Answer verdict = po::messages::Answer::kDenied;  ///< for wrong passwords
@@ -194,6 +203,9 @@ class Player {
     } else if (std::holds_alternative<OpenBody>(action)) {
       file.clear();
       session->on_body_file(file_kind, no_space, actions);
+    } else if (auto* start = std::get_if<StartQueue>(&action)) {
+      started = (start->subdomains ? "@" : "") + start->domain;
+      session->on_started(start_known, waiting_messages, actions);
     } else if (std::holds_alternative<AskUsage>(action)) {
       session->on_usage(usage_known, used, actions);
     } else if (std::holds_alternative<AskName>(action)) {
@@ -227,7 +239,12 @@ class Player {
     sum.add(t.body);
     if (sum.value() != last.checksum) t.body = "the checksum is wrong";
     if (submit_kind == po::Kind::kDone) taken.push_back(std::move(t));
-    session->on_submitted(submit_kind, no_space, "try later", actions);
+    po::messages::Submitted answer;
+    answer.kind = submit_kind;
+    answer.no_space = no_space;
+    answer.too_many = too_many;
+    answer.text = "try later";
+    session->on_submitted(answer, actions);
   }
 
  private:
