@@ -103,10 +103,24 @@ $(B)/bin/$(1): $(call obj,$(wildcard $($(1)_DIR)/*.cc) $(if $($(1)_EXTRA_DIR),$(
 $(1): $(B)/bin/$(1)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
-programs: $(PROGRAMS:%=$(B)/bin/%)
+programs: $(PROGRAMS:%=$(B)/bin/%) $(B)/bin/sendmail
+
+# sendmail starts once for each message that a script sends. What takes time in it is the loading of libraries, so all
+# but libc are linked in, from objects of their own: {fmt} comes as a header.
+sendmail_SRC := $(wildcard smtpd/sendmail/*.cc) \
+  $(addprefix lib/,address.cc address_list.cc config.cc config_read.cc error.cc header.cc net_address.cc text.cc)
+$(B)/start/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) -DFMT_HEADER_ONLY $(CXXFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
+$(B)/bin/sendmail: $(sendmail_SRC:%.cc=$(B)/start/%.o)
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS) -static-libstdc++ -static-libgcc -Wl,--gc-sections -o $@ $^ \
+	  -Wl,-Bstatic -lidn2 -lunistring -Wl,-Bdynamic
+.PHONY: sendmail
+sendmail: $(B)/bin/sendmail
 
 # ---- unit tests: one binary per folder under tests/unit --------------------------------------------------------------
-UNIT := lib store directory form accounts queue smtpd pop3d deliver dispatcher walls
+UNIT := lib store directory form accounts queue smtpd sendmail pop3d deliver dispatcher walls
 unit_lib_LIBS        := config net mail core
 unit_store_LIBS      := store core
 unit_directory_LIBS  := directory mail core
@@ -114,6 +128,7 @@ unit_form_LIBS       := form directory mail core
 unit_accounts_LIBS   := form directory net mail core
 unit_queue_LIBS      := store directory net mail core
 unit_smtpd_LIBS      := directory net mail core
+unit_sendmail_LIBS   := config mail core
 unit_pop3d_LIBS      := directory net mail core
 unit_deliver_LIBS    := net mail core
 unit_dispatcher_LIBS := form directory config net mail core
@@ -123,6 +138,7 @@ unit_dispatcher_LD   := -lcrypt
 unit_accounts_DIRS   := accounts
 unit_queue_DIRS      := queue
 unit_smtpd_DIRS      := smtpd
+unit_sendmail_DIRS   := smtpd/sendmail
 unit_pop3d_DIRS      := pop3d
 unit_deliver_DIRS    := deliver
 unit_dispatcher_DIRS := dispatcher accounts
@@ -143,6 +159,7 @@ FUZZ_SECONDS ?= 600
 fuzz_smtp_command_DIRS := smtpd
 fuzz_smtp_session_DIRS := smtpd
 fuzz_bdat_DIRS         := smtpd
+fuzz_sendmail_scan_DIRS := smtpd/sendmail
 fuzz_pop3_command_DIRS := pop3d
 fuzz_pop3_session_DIRS := pop3d
 fuzz_smtp_reply_DIRS   := deliver
@@ -159,10 +176,14 @@ endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz,$(f))))
 
 # ---- programs that tests and benchmarks start: sources, libraries in link order -----------------------------------------
-TEST_PROGRAMS := dns_probe store_churn store_fill store_waiting rogue wall_table queue_faulty_store queue_faulty power
+TEST_PROGRAMS := dns_probe deliver_probe store_churn store_fill store_waiting rogue wall_table queue_faulty_store queue_faulty \
+  queue_later power
 # one question to a real DNS server (tests/system/dns_probe)
 dns_probe_SRC  := tests/system/dns_probe.cc
 dns_probe_LIBS := net mail core
+# one job, or many, to a real smtp-deliver (tests/system/deliver_probe)
+deliver_probe_SRC  := tests/system/deliver_probe.cc
+deliver_probe_LIBS := core
 # what becomes of the store in long use, and a full one
 store_churn_SRC  := tests/bench/store_churn.cc
 store_churn_LIBS := store core
@@ -182,6 +203,9 @@ queue_faulty_store_SRC  := tests/system/open_faulty_store.cc $(filter-out queue/
 queue_faulty_store_LIBS := $(queue_LIBS)
 queue_faulty_SRC        := $(wildcard queue/*.cc) tests/power/calls.cc tests/power/ordered_faults.cc
 queue_faulty_LIBS       := $(queue_LIBS)
+# queue on another day (tests/system/test_later.py)
+queue_later_SRC         := $(wildcard queue/*.cc) tests/system/later_clock.cc
+queue_later_LIBS        := $(queue_LIBS)
 # loss of power: the store with the system calls under it watched
 power_SRC  := $(filter-out tests/power/ordered_faults.cc,$(wildcard tests/power/*.cc))
 power_LIBS := store core
@@ -195,7 +219,7 @@ $(foreach p,$(TEST_PROGRAMS),$(eval $(call test_program,$(p))))
 
 power-tests: $(B)/tests/power $(B)/tests/queue_faulty
 unit-tests: $(UNIT:%=$(B)/tests/unit_%) \
-  $(addprefix $(B)/tests/,dns_probe store_churn rogue queue_faulty_store wall_table)
+  $(addprefix $(B)/tests/,dns_probe deliver_probe store_churn rogue queue_faulty_store queue_later wall_table)
 fuzz-targets: $(FUZZ:%=$(B)/tests/fuzz_%)
 
 check: unit-tests fuzz-targets
@@ -215,12 +239,12 @@ $(B)/obj/%.o: %.cc
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 SOURCES := $(shell find lib dispatcher accounts smtpd pop3d deliver queue tests -name '*.cc')
--include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES))
+-include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES)) $(sendmail_SRC:%.cc=$(B)/start/%.d)
 
 format:
-	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d queue tests -name '*.h')
+	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver queue tests -name '*.h')
 check-format:
-	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d queue tests -name '*.h')
+	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver queue tests -name '*.h')
 lint: build/compile_commands.json
 	clang-tidy -quiet -p build $(filter-out tests/%,$(SOURCES))
 build/compile_commands.json: Makefile
