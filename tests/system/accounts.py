@@ -12,7 +12,7 @@ def scrypt_hash(password, salt=b"sixteen octets!!", n=1 << 15):
     return f"$scrypt$ln={n.bit_length() - 1},r=8,p=1${encode(salt)}${encode(key)}"
 
 
-READY_HASH = scrypt_hash(PASSWORD)
+READY_HASH = scrypt_hash(PASSWORD, n=1 << 10)  # cheap, for a thousand users log in; test_passwords has the real price
 
 
 class User:
@@ -45,7 +45,7 @@ def account_form(number, password, domain="post.example", **more):
 
 def configuration(instance):
     """post.office.conf for a private instance."""
-    at = {name: f"127.0.0.1:{port}" for name, port in instance.ports.items()}
+    at = {name: f"{instance.address}:{port}" for name, port in instance.ports.items()}
     smtpd, pop3d = (f"{name} processes={instance.workers[name]} sessions={instance.sessions}" for name in ("smtpd", "pop3d"))
     lines = [
         f"hostname {instance.hostname}",
@@ -65,4 +65,5 @@ def configuration(instance):
         lines += ["user mta", "group mta"]
     lines += [f"resolver {r}" for r in instance.resolvers or ["none"]]
     lines += [f"certificate {chain} {key}" for chain, key in instance.certificates]
+    lines += instance.extra
     return "\n".join(lines) + "\n"

@@ -23,6 +23,7 @@ class Pool:
     build = None
     keep = False
     shared = None
+    others = []  # what else the tests of several files share; close() ends it
     ended_before = []  # tests that found their instance not running
 
     @classmethod
@@ -33,6 +34,8 @@ class Pool:
 
     @classmethod
     def close(cls):
+        while cls.others:
+            cls.others.pop().close()
         if cls.shared is not None:
             instance, cls.shared = cls.shared, None
             try:

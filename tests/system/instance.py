@@ -1,6 +1,7 @@
 """A private instance of the suite: its own directories, ports and accounts, made for one test run and gone after it.
 As root it runs under the user mta from a root-owned copy of the programs, as an installation does; otherwise under
 the caller. Nothing below port 1024 is bound, no process outlives stop()."""
+import contextlib
 import ctypes
 import json
 import os
@@ -17,7 +18,7 @@ import accounts
 from dialogue import Closed, Pop3, Smtp
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("post.office", "accounts", "queue", "smtpd", "pop3d")
+PROGRAMS = ("post.office", "accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "sendmail")
 HOSTNAME = "mx.post.example"
 DOMAIN = "post.example"
 POSTMASTER_PASSWORD = "postmaster's own words"
@@ -132,7 +133,8 @@ class Instance:
     """start() leaves it ready for mail; stop() ends it and remove() takes its files away."""
 
     def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, spool=None, log=None,
-                 users_at_start=True, forms=None, sessions=2000, programs=None, launcher=()):
+                 users_at_start=True, forms=None, sessions=2000, programs=None, launcher=(), network=None,
+                 address="127.0.0.1", ports=None, hostname=HOSTNAME, people=(), extra=()):
         self.build = Path(build) if Path(build).is_absolute() else ROOT / build
         self.user = service_user()
         self.base = make_base(self.build)
@@ -142,9 +144,12 @@ class Instance:
         self.mailbox = Path(mailbox) if mailbox else self.base / "mailbox"
         self.conf = self.base / "post.office.conf"
         self.certificates = []  # pairs of files; none: the dispatcher makes a certificate of its own
-        self.hostname = HOSTNAME
+        self.hostname = hostname
+        self.network, self.address = network, address  # a namespace.Network, where any port is ours; else loopback
         names = ("smtp", "submission", "smtps", "pop3", "pop3s")
-        self.ports = dict(zip(names, free_ports(len(names))))
+        self.ports = ports or dict(zip(names, free_ports(len(names))))
+        self.people = list(people)  # forms of accounts beside user1, user2, ...
+        self.extra = list(extra)  # further lines of the configuration
         self.workers = {"smtpd": smtpd, "pop3d": pop3d}
         self.resolvers, self.sessions = list(resolvers), sessions
         self.users, self.next_user = users, 1
@@ -184,27 +189,32 @@ class Instance:
             **self.forms.get("system-configuration", {})})
         self.form_set("mail-routing", **{
             "Local-Mail-Domains": [DOMAIN, "second.example"], **self.forms.get("mail-routing", {})})
-        if "system-security" in self.forms:
-            self.form_set("system-security", **self.forms["system-security"])
+        for name in self.forms.keys() - {"system-configuration", "mail-routing"}:
+            self.form_set(name, **self.forms[name])
         self.command("account", "set", "postmaster",
                      input=accounts.form({"Mail-Account-Password": POSTMASTER_PASSWORD}))
-        if self.users:
-            self.command("account", "add", input="\n".join(
-                accounts.account_form(i, accounts.READY_HASH) for i in range(1, self.users + 1)))
+        forms = self.people + [accounts.account_form(i, accounts.READY_HASH) for i in range(1, self.users + 1)]
+        if forms:
+            self.command("account", "add", input="\n".join(forms))
 
     def remove(self):
         shutil.rmtree(self.base, ignore_errors=True)
 
     # ---- life
 
+    def inside(self):
+        """Where its addresses are this host's: sockets and processes that are made there reach it."""
+        return self.network or contextlib.nullcontext()
+
     def start(self, wait=True):
         self.output = open(self.base / "output", "ab")  # what the dispatcher prints before its log is open
         environment = dict(os.environ)
         environment["ASAN_OPTIONS"] = "detect_leaks=0:" + environment.get("ASAN_OPTIONS", "abort_on_error=1")
-        self.process = subprocess.Popen(
-            [*self.launcher, self.program / "post.office", "-c", self.conf, "start", "--foreground"],
-            stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, env=environment, cwd="/",
-            start_new_session=True)
+        with self.inside():
+            self.process = subprocess.Popen(
+                [*self.launcher, self.program / "post.office", "-c", self.conf, "start", "--foreground"],
+                stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, env=environment, cwd="/",
+                start_new_session=True)
         DISPATCHERS.add(self.process.pid)
         if wait:
             self.wait_ready()
@@ -215,8 +225,8 @@ class Instance:
             if self.process.poll() is not None:
                 raise AssertionError(f"the dispatcher ended with {self.process.returncode}\n{self.tail()}")
             try:
-                Smtp(self.ports["smtp"], limit=5).close()
-                Pop3(self.ports["pop3"], limit=5).close()
+                self.smtp(limit=5).close()
+                self.pop3(limit=5).close()
                 return True
             except (OSError, AssertionError, Closed):
                 return False
@@ -306,6 +316,12 @@ class Instance:
         return self.command("account", "set", address,
                             input=accounts.form({k.replace("_", "-"): v for k, v in fields.items()}))
 
+    def add_alias(self, incoming, outgoing):
+        return self.command("form", "set", "channel-aliases", f"Aliases+=<{incoming}> <{outgoing}>")
+
+    def set_relay_password(self, host, user, password):
+        return self.command("relay-password", "set", host, user, input=password + "\n")
+
     def status(self):
         return json.loads(self.command("status", "--json").stdout)
 
@@ -318,17 +334,20 @@ class Instance:
         return accounts.User(self.next_user - 1)
 
     def smtp(self, **options):
-        return Smtp(self.ports["smtp"], **options)
+        with self.inside():
+            return Smtp(self.ports["smtp"], **{"host": self.address, **options})
 
     def submission(self, user=None, **options):
         """587 after STARTTLS; with a user, logged in."""
-        client = Smtp(self.ports["submission"], **options).ehlo().starttls()
+        with self.inside():
+            client = Smtp(self.ports["submission"], **{"host": self.address, **options}).ehlo().starttls()
         if user:
             client.auth(user.address, user.password)
         return client
 
     def pop3(self, user=None, **options):
-        client = Pop3(self.ports["pop3"], **options)
+        with self.inside():
+            client = Pop3(self.ports["pop3"], **{"host": self.address, **options})
         return client.login(user.login, user.password) if user else client
 
     def fetch_all(self, user, delete=False):

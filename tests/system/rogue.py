@@ -17,7 +17,8 @@ TYPES = {
     "Administer": 9, "AdministerAnswer": 10, "PassCommand": 11, "Authenticate": 20, "Verdict": 21, "Submit": 30,
     "Submitted": 31, "OpenBody": 32, "BodyFile": 33, "DropBody": 34, "AskStored": 35, "Stored": 36, "AskUsage": 37,
     "Usage": 38, "OpenMailbox": 40, "Mailbox": 41, "Retrieve": 42, "Message": 43, "Expunge": 44, "Expunged": 45,
-    "CloseMailbox": 46, "Command": 50, "CommandOutput": 51}
+    "CloseMailbox": 46, "StartDomain": 47, "Started": 48, "Command": 50, "CommandOutput": 51, "AskRelayPassword": 22,
+    "RelayPassword": 23, "Job": 70, "JobDone": 71, "AskHosts": 72, "Hosts": 73}
 MAX_FRAME = 16 << 20
 NEXT_ADDRESS = itertools.count(1)
 
@@ -128,8 +129,13 @@ class Message:
 
 
 class Submitted:
-    """BodyFile has the same fields."""
+    def __init__(self, payload):
+        r = Reader(payload)
+        self.id, self.kind, self.no_space, self.too_many = r.take("12sB??")
+        self.text = r.text().decode()
 
+
+class BodyFile:
     def __init__(self, payload):
         r = Reader(payload)
         self.id, self.kind, self.no_space = r.take("12sB?")

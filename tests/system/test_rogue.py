@@ -17,12 +17,12 @@ from content import random_content, without_trace
 from harness import Pool, SystemTest, assert_no_crash, needs_root
 from instance import sanitized
 from rogue import (ACCOUNTS, CONTROL, DENIED, DONE, GRANTED, MAX_FRAME, NOTICES, PERMANENT, QUEUE, TEMPORARY, TOO_MANY,
-                   TYPES, Dropped, Mailbox, Message, Reader, RogueInstance, Submitted, Verdict, authenticate, client, expunge,
+                   TYPES, BodyFile, Dropped, Mailbox, Message, Reader, RogueInstance, Submitted, Verdict, authenticate, client, expunge,
                    frame, listed, open_mailbox, recipient, retrieve, submit, text)
 
 NOT_IN_BASE = (1 << 32) + 38  # ENOSYS: the call is not in the row
 ALLOWED = {("smtpd", ACCOUNTS): {"Authenticate"}, ("pop3d", ACCOUNTS): {"Authenticate"},
-           ("smtpd", QUEUE): {"Submit", "OpenBody", "DropBody", "AskStored", "AskUsage"},
+           ("smtpd", QUEUE): {"Submit", "OpenBody", "DropBody", "AskStored", "AskUsage", "StartDomain"},
            ("pop3d", QUEUE): {"OpenMailbox", "Retrieve", "Expunge", "CloseMailbox"},
            ("smtpd", CONTROL): {"Ready"}, ("pop3d", CONTROL): {"Ready"}}
 ID = bytes(range(1, 13))
@@ -37,7 +37,7 @@ WHOLE = {
     "Authenticate": authenticate("nobody", "guess", mailbox=False),
     "Verdict": frame("Verdict", b"\0" + struct.pack("<Q", 1) + text("a@b") + text("t") + struct.pack("<I", 0)),
     "Submit": submit(ID, ["user1@post.example"], b"Subject: x\r\n\r\n"),
-    "Submitted": frame("Submitted", ID + b"\0\0" + text("")), "OpenBody": frame("OpenBody", ID),
+    "Submitted": frame("Submitted", ID + b"\0\0\0" + text("")), "OpenBody": frame("OpenBody", ID),
     "BodyFile": frame("BodyFile", ID + b"\0\0" + text("")), "DropBody": frame("DropBody", ID),
     "AskStored": frame("AskStored", ID), "Stored": frame("Stored", ID + b"\1\1"),
     "AskUsage": frame("AskUsage", struct.pack("<Q", 1)),
@@ -46,6 +46,12 @@ WHOLE = {
     "Retrieve": retrieve(1, ID), "Message": frame("Message", b"\0" + ID + text("") * 2 + struct.pack("<Q", 0)),
     "Expunge": expunge(1, [ID]), "Expunged": frame("Expunged", b"\0" + text("")),
     "CloseMailbox": frame("CloseMailbox", struct.pack("<Q", 1)),
+    "StartDomain": frame("StartDomain", text("podunk.edu") + b"\1"), "Started": frame("Started", b"\1" + struct.pack("<Q", 1)),
+    "AskRelayPassword": frame("AskRelayPassword", text("relay.example") + text("janie")),
+    "RelayPassword": frame("RelayPassword", b"\1" + text("secret")),
+    "JobDone": frame("JobDone", ID + b"\0" + text("") * 2 + b"\0" + listed([])),
+    "AskHosts": frame("AskHosts", text("a.example") + b"\1" + text("a.example") + struct.pack("<HB", 25, 1) + text("") * 3),
+    "Hosts": frame("Hosts", b"\0" + listed([])),
     "Command": frame("Command", listed([text("status")]) + text("") + b"\0" + text("")),
     "CommandOutput": frame("CommandOutput", text("") * 2 + b"\1\0")}
 # (name, octets, descriptors that ride along) that no receiver may take
@@ -375,7 +381,7 @@ class SmtpdTaken(RogueTest):
 
     def body_file(self, rogue, id):
         """(answer, number of the descriptor)"""
-        answer = Submitted(rogue.ask(QUEUE, frame("OpenBody", id), "BodyFile"))
+        answer = BodyFile(rogue.ask(QUEUE, frame("OpenBody", id), "BodyFile"))
         return answer, rogue.kept - 1
 
     def stored(self, rogue, id):
@@ -409,8 +415,6 @@ class SmtpdTaken(RogueTest):
         with self.unharmed():
             for kinds, changes in [
                     ((TEMPORARY,), {"recipients": ["nobody@post.example"]}),
-                    ((TEMPORARY,), {"recipients": ["someone@elsewhere.example"]}),
-                    ((TEMPORARY,), {"recipients": [user.address, "someone@elsewhere.example"]}),
                     ((TEMPORARY,), {"recipients": ["@elsewhere.example:" + user.address]}),
                     ((PERMANENT,), {"recipients": []}), ((PERMANENT,), {"recipients": [""]}),
                     ((PERMANENT,), {"recipients": [user.address + "\r\nX: y"]}),

@@ -12,7 +12,7 @@ from dialogue import dot_stuffed
 from harness import Pool, SystemTest, assert_no_crash, needs_root
 from instance import ROOT, Instance, sanitized, service_user
 
-CONFINED = ("accounts", "queue", "smtpd", "pop3d")
+CONFINED = ("accounts", "queue", "smtpd", "pop3d", "smtp-deliver")
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 SECRET_FILES = ("mem", "environ", "maps", "auxv", "fd", "map_files", "stack", "syscall")
 
@@ -166,6 +166,7 @@ class Processes(SystemTest):
             "smtpd": [r"spool/directory/data\.mdb", r"unix .*/run/submission",
                       *listening("smtp", "submission", "smtps")],
             "pop3d": [r"spool/directory/data\.mdb", *listening("pop3", "pop3s")],
+            "smtp-deliver": [r"/etc/ssl/certs/ca-certificates\.crt"],
         }[name]
 
     def test_open_descriptors_are_those_of_the_row(self):
@@ -195,7 +196,7 @@ class Processes(SystemTest):
         shared = {link: who for link, who in holders.items() if len(who) > 1}
         self.assertEqual(shared, {})
         # accounts and queue with each server, and the dispatcher with each of all.
-        servers = len(self.instance.processes()["smtpd"]) + len(self.instance.processes()["pop3d"])
+        servers = sum(len(self.instance.processes()[name]) for name in ("smtpd", "pop3d", "smtp-deliver"))
         pipes = [link for link in holders if link.startswith("socket:")]
         self.assertEqual(len(pipes), 2 * (2 * servers + servers + 2))
 
