@@ -4,23 +4,6 @@
 #include "lib/directory/record.h"
 
 namespace directory {
-namespace {
-
-/// The domain begins after the last '@': neither a domain nor a literal can hold one.
-std::pair<std::string_view, std::string_view> split(std::string_view address) {
-  auto at = address.rfind('@');
-  if (at == std::string_view::npos) return {address, {}};
-  return {address.substr(0, at), address.substr(at + 1)};
-}
-
-/// Every account has one way for its mail here; the Postmaster's is always the mailbox, whatever the form
-/// says.
-Route route_of(const Account& a) {
-  if (a.id == kPostmaster) return Route::kMailbox;
-  return a.pop3_delivery && a.forwarding.empty() ? Route::kMailbox : Route::kForwarding;
-}
-
-}  // namespace
 
 struct Reader::Impl {
   Impl(lmdb::Env e, std::string host) : env(std::move(e)), hostname(std::move(host)) {}
@@ -58,20 +41,6 @@ struct Reader::Impl {
     return settings;
   }
 
-  po::Result<Routed> route(std::string_view address) {
-    std::string key = record::fold(address);
-    auto [local, domain] = split(key);
-    auto owner = record::get_owner(*txn, tables.address, key);
-    if (!owner) return tl::make_unexpected(owner.error());
-    if (*owner) return to_account(**owner);
-    if (auto now = current_settings(); !now) return tl::make_unexpected(now.error());
-    bool local_domain = domain.empty() || addresses.is_local(domain);
-    if (local_domain && local == "postmaster") return to_account(kPostmaster);
-    if (local_domain) return Routed{Route::kUnknown, {}};
-    if (addresses.relay_domains.count(std::string(domain)) != 0) return Routed{Route::kRelayDomain, {}};
-    return Routed{Route::kRemote, {}};
-  }
-
   po::Result<std::optional<Account>> account_of(std::string_view key) {
     auto owner = record::get_owner(*txn, tables.address, key);
     if (!owner) return tl::make_unexpected(owner.error());
@@ -88,14 +57,6 @@ struct Reader::Impl {
                         [this](std::uint64_t id) { return record::get_account(*txn, tables, id); }, **now,
                         addresses};
     return directory::resolve(address, questions, steps);
-  }
-
-  po::Result<Routed> to_account(std::uint64_t id) {
-    auto found = record::get_account(*txn, tables, id);
-    if (!found) return tl::make_unexpected(found.error());
-    if (!*found) return po::temporary("the directory names an account that it does not hold");
-    Route where = route_of(**found);
-    return Routed{where, std::move(*found)};
   }
 };
 
@@ -124,12 +85,6 @@ Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
-
-po::Result<Routed> Reader::route(std::string_view address) const {
-  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
-  Impl::Look look(*impl_);
-  return impl_->route(address);
-}
 
 po::Result<Resolution> Reader::resolve(std::string_view address, bool steps) const {
   if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());

@@ -19,20 +19,6 @@
 
 namespace directory {
 
-/// Where mail for an address goes, in the order in which it is looked for.
-enum class Route : std::uint8_t {
-  kMailbox,      ///< into the mailbox of `account`
-  kForwarding,   ///< an account without a mailbox, or with Forwarding-Addresses: needs a deliverer
-  kUnknown,      ///< local domain, no such address
-  kRelayDomain,  ///< domain in Relay-Domains: needs a deliverer
-  kRemote,       ///< any other domain: needs a deliverer
-};
-
-struct Routed {
-  Route route = Route::kUnknown;
-  std::optional<Account> account;  ///< with kMailbox and kForwarding
-};
-
 class Reader {
  public:
   /// `path`: the directory/ of the spool. `hostname`: this host's name, always a local mail domain. Call
@@ -42,12 +28,10 @@ class Reader {
   Reader& operator=(Reader&&) noexcept;
   ~Reader();
 
-  /// Where an address leads. `address` is canonical (lib/address.h: domain in lower-case A-labels, the local
-  /// part unquoted where it may be); "postmaster" in any letter case, alone or at any local domain, is the
-  /// Postmaster account's mailbox. Local parts are compared without regard to ASCII letter case.
-  [[nodiscard]] po::Result<Routed> route(std::string_view address) const;
-  /// All that an address leads to (lib/directory/resolution.h), in one transaction: local parts are compared
-  /// without regard to ASCII letter case.
+  /// All that an address leads to (lib/directory/resolution.h), in one transaction. `address` is canonical
+  /// (lib/address.h: domain in lower-case A-labels, the local part unquoted where it may be); "postmaster" in
+  /// any letter case, alone or at any local domain, is the Postmaster. Local parts are compared without
+  /// regard to ASCII letter case.
   [[nodiscard]] po::Result<Resolution> resolve(std::string_view address, bool steps = false) const;
   /// Of the current settings; the same object until they change.
   [[nodiscard]] po::Result<std::shared_ptr<const RoutingTable>> routing() const;

@@ -178,14 +178,13 @@ void look(const Reader& reader, std::uint64_t n, Board& board) {
   std::uint64_t id = kFirst + n % kAccounts;
   std::string fault;
   if (n % 4 == 0) {
-    auto routed = reader.route("FIXED" + std::to_string(id) + "@x.org");
-    fault = routed ? fault_of(routed->account, id) : routed.error().text;
+    auto found = reader.resolve("FIXED" + std::to_string(id) + "@x.org");
+    fault = found ? fault_of(found->account, id) : found.error().text;
   } else if (n % 4 == 1) {
-    auto routed = reader.route("moving@x.org");
-    fault = routed
-                ? routed->account ? fault_of(routed->account, routed->account->id) : "nobody has the address"
-                : routed.error().text;
-    if (fault.empty() && routed->account->addresses.size() != 2)
+    auto found = reader.resolve("moving@x.org");
+    fault = found ? found->account ? fault_of(found->account, found->account->id) : "nobody has the address"
+                  : found.error().text;
+    if (fault.empty() && found->account->addresses.size() != 2)
       fault = "the address leads to another account";
   } else if (n % 4 == 2) {
     fault = fault_of(reader.account(id), id);

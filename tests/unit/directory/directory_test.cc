@@ -115,36 +115,36 @@ TEST_CASE("where mail goes") {
   Reader reader = both.reader();
   struct Row {
     const char* address;
-    Route route;
+    Verdict verdict;
     std::uint64_t account;
   };
   const Row rows[] = {
-      {"janie@podunk.edu", Route::kMailbox, 2},
-      {"JANIE@podunk.edu", Route::kMailbox, 2},
-      {"away@podunk.edu", Route::kForwarding, 3},
-      {"both@elsewhere.example", Route::kForwarding, 4},
-      {"nobody@podunk.edu", Route::kUnknown, 0},
-      {"nobody@mail.podunk.edu", Route::kUnknown, 0},
-      {"nobody@sub.podunk.edu", Route::kRemote, 0},
-      {"x@relay.example", Route::kRelayDomain, 0},
-      {"postmaster@relay.example", Route::kRelayDomain, 0},
-      {"x@far.example", Route::kRemote, 0},
-      {"postmaster@far.example", Route::kRemote, 0},
-      {"PostMaster", Route::kMailbox, 1},
-      {"postMASTER@podunk.edu", Route::kMailbox, 1},
-      {"postmaster@mail.podunk.edu", Route::kMailbox, 1},
-      {"postmaster@[192.0.2.1]", Route::kMailbox, 1},
-      {"x@[192.0.2.1]", Route::kUnknown, 0},
-      {"x@[192.0.2.2]", Route::kRemote, 0},
-      {"\"janie@podunk.edu\"@far.example", Route::kRemote, 0},
-      {"", Route::kUnknown, 0},
+      {"janie@podunk.edu", Verdict::kLocal, 2},
+      {"JANIE@podunk.edu", Verdict::kLocal, 2},
+      {"away@podunk.edu", Verdict::kLocal, 3},
+      {"both@elsewhere.example", Verdict::kLocal, 4},
+      {"nobody@podunk.edu", Verdict::kUnknown, 0},
+      {"nobody@mail.podunk.edu", Verdict::kUnknown, 0},
+      {"nobody@sub.podunk.edu", Verdict::kRemote, 0},
+      {"x@relay.example", Verdict::kRelayDomain, 0},
+      {"postmaster@relay.example", Verdict::kRelayDomain, 0},
+      {"x@far.example", Verdict::kRemote, 0},
+      {"postmaster@far.example", Verdict::kRemote, 0},
+      {"PostMaster", Verdict::kLocal, 1},
+      {"postMASTER@podunk.edu", Verdict::kLocal, 1},
+      {"postmaster@mail.podunk.edu", Verdict::kLocal, 1},
+      {"postmaster@[192.0.2.1]", Verdict::kLocal, 1},
+      {"x@[192.0.2.1]", Verdict::kUnknown, 0},
+      {"x@[192.0.2.2]", Verdict::kRemote, 0},
+      {"\"janie@podunk.edu\"@far.example", Verdict::kRemote, 0},
+      {"", Verdict::kUnknown, 0},
   };
   for (const Row& row : rows) {
     CAPTURE(row.address);
-    auto routed = reader.route(row.address);
-    REQUIRE(routed);
-    CHECK(routed->route == row.route);
-    CHECK((routed->account ? routed->account->id : 0) == row.account);
+    auto found = reader.resolve(row.address);
+    REQUIRE(found);
+    CHECK(found->verdict == row.verdict);
+    CHECK((found->account ? found->account->id : 0) == row.account);
   }
   CHECK(reader.is_local_domain("mail.podunk.edu").value());
   CHECK(reader.is_local_domain("podunk.edu").value());
@@ -159,7 +159,7 @@ TEST_CASE("the Postmaster has a mailbox whatever the form says") {
   auto change = both.writer->begin();
   REQUIRE(change->replace(postmaster));
   REQUIRE(change->commit());
-  CHECK(both.reader().route("postmaster")->route == Route::kMailbox);
+  CHECK(both.reader().resolve("postmaster")->targets.at(0).kind == Target::Kind::kMailbox);
   auto again = both.writer->begin();
   CHECK_FALSE(again->remove(kPostmaster));
 }
@@ -213,10 +213,10 @@ TEST_CASE("a change that is dropped did not happen; one that is committed is see
     auto change = both.writer->begin();
     REQUIRE(change->add(account("a@mail.podunk.edu")));
   }
-  CHECK(reader.route("a@mail.podunk.edu")->route == Route::kUnknown);
+  CHECK(reader.resolve("a@mail.podunk.edu")->verdict == Verdict::kUnknown);
   CHECK(reader.generation() == 1);
   add(*both.writer, account("a@mail.podunk.edu"));
-  CHECK(reader.route("a@mail.podunk.edu")->route == Route::kMailbox);
+  CHECK(reader.resolve("a@mail.podunk.edu")->verdict == Verdict::kLocal);
   CHECK(reader.generation() == 2);
   auto before = reader.settings().value();
   CHECK(reader.settings().value() == before);  // the same object while no form changed
@@ -290,7 +290,7 @@ TEST_CASE("a reader needs no right to write, and no lock file") {
   auto reader = Reader::open(path, "mail.podunk.edu");
   if (root) REQUIRE(::seteuid(0) == 0);
   REQUIRE(reader);
-  CHECK(reader->route("postmaster")->route == Route::kMailbox);
+  CHECK(reader->resolve("postmaster")->verdict == Verdict::kLocal);
   REQUIRE(::chmod(path.c_str(), 0700) == 0);
 }
 
