@@ -360,10 +360,21 @@ void Deliveries::home(Running job) {
       continue;
     }
     s.in_flight.push_back(row.key.n);
-    bool held =
-        std::ranges::any_of(found->targets, [](const Target& t) { return t.kind == Target::Kind::kHeld; });
-    if (found->targets.empty() || held) {
+    auto count = [&found](Target::Kind kind) {
+      return std::ranges::count_if(found->targets, [kind](const Target& t) { return t.kind == kind; });
+    };
+    bool nobody = count(Target::Kind::kHeld) == std::ssize(found->targets);
+    if (nobody) {
       queue::fail(row, "bounced", "5.1.1", "nobody here has this address", verdicts);
+      continue;
+    }
+    // A row is one recipient: what it cannot become whole it does not become in part.
+    if (count(Target::Kind::kRemote) > 1 || count(Target::Kind::kHeld) > 0) {
+      row.row.held = true;
+      verdicts.lines.push_back({"held", row.row.address,
+                                "it leads to several addresses elsewhere, and can be released to one",
+                                "4.3.5", 0, row.row.attempts});
+      verdicts.later.push_back({row.key.n, std::move(row.row)});
       continue;
     }
     const Target* elsewhere = nullptr;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 
 #include "lib/checksum.h"
@@ -19,9 +20,12 @@ po::Result<std::string> beginning_of(const store::Content& content, std::size_t 
   std::size_t have = 0;
   while (have < out.size()) {
     ssize_t n = ::pread(content.file.get(), out.data() + have, out.size() - have, static_cast<off_t>(have));
-    if (n <= 0) return po::temporary("cannot read a body", n < 0 ? errno : 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return po::temporary("cannot read a body", errno);
+    if (n == 0) break;  // an smtpd that was taken over has cut it short: what is there is told
     have += static_cast<std::size_t>(n);
   }
+  out.resize(have);
   return out;
 }
 

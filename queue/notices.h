@@ -41,7 +41,8 @@ class Notices {
   po::IdMaker ids_;
 };
 
-/// Of the body of a message, whole or its file, at most `most` octets from the beginning.
+/// Of the body of a message, whole or its file, at most `most` octets from the beginning; fewer if the file
+/// is shorter than it should be.
 [[nodiscard]] po::Result<std::string> beginning_of(const store::Content& content, std::size_t most);
 
 }  // namespace queue

@@ -1,6 +1,9 @@
 // Mail for elsewhere: jobs to smtp-deliver over real pipes, and what their answers lead to.
 #include "queue/deliveries.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "queue/domain_starts.h"
@@ -338,6 +341,56 @@ TEST_CASE("deliveries: the second answer to a job is passed over") {
   CHECK(w.silent(*w.deliverer));
   CHECK_FALSE(w.deliverer->closed);
   CHECK(w.store->totals()->waiting == 1);
+}
+
+TEST_CASE("deliveries: what is released goes where the address leads now") {
+  struct Row {
+    const char* address;
+    std::uint64_t waiting, in_mailbox;
+    bool held;
+    const char* goes_to;
+  };
+  const Row rows[] = {
+      {"u1@example.org", 0, 1, false, ""},
+      {"two@example.org", 1, 1, false, "far@away.example"},
+      // one row cannot be two: it stays as it is, and no copy is lost
+      {"many@example.org", 1, 0, true, "many@example.org"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.address);
+    TemporaryStore store;
+    auto accept = store::testing::message(1, "Subject: hi\r\n\r\nbody\r\n", {});
+    accept.arrival_ms = now_ms();
+    store::Waiting released;
+    released.address = row.address;
+    released.hop = kLocalHop;
+    accept.waiting = {released};
+    const store::Change change = accept;
+    REQUIRE(store->apply(std::span(&change, 1)).at(0));
+    TestOffice office(*store);
+    auto deliverer = office.connect(Role::kSmtpDeliver);
+    auto look = [&] { return store->waiting(id_number(1), 0, 10).value(); };
+    office.run_until([&] {
+      return look().size() == row.waiting &&
+             (look().empty() || look()[0].row.hop != kLocalHop || look()[0].row.held);
+    });
+    if (row.waiting == 0) continue;
+    CHECK(look()[0].row.held == row.held);
+    CHECK(look()[0].row.address == row.goes_to);
+    CHECK(store->usage(1)->messages == row.in_mailbox);
+  }
+}
+
+TEST_CASE("notices: of a body that was cut short, what is there is told") {
+  char name[] = "/tmp/deliveries_test.XXXXXX";
+  store::Content content;
+  content.file = po::Fd(::mkstemp(name));
+  REQUIRE(content.file);
+  ::unlink(name);
+  REQUIRE(::write(content.file.get(), "abcdef", 6) == 6);
+  content.body_size = 100;
+  CHECK(beginning_of(content, 50).value_or("failed") == "abcdef");
+  CHECK(beginning_of(content, 3).value_or("failed") == "abc");
 }
 
 TEST_CASE("deliveries: a dead hop delays no other, and its recipients are not tried meanwhile") {

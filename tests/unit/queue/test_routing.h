@@ -10,6 +10,7 @@
 namespace queue::testing {
 
 /// "u7@...": the mailbox of account 7; "far...": elsewhere; "two@...": u1's mailbox and far@away.example;
+/// "many@...": u1's mailbox and two addresses elsewhere;
 /// "held...": nobody's, held; "gone...": nobody's; "down...": the directory is away.
 inline po::Result<directory::Resolution> resolve(std::string_view address) {
   using directory::Target;
@@ -24,6 +25,10 @@ inline po::Result<directory::Resolution> resolve(std::string_view address) {
   } else if (address.starts_with("two")) {
     r.targets = {{Target::Kind::kMailbox, 1, std::string(address)},
                  {Target::Kind::kRemote, 0, "far@away.example"}};
+  } else if (address.starts_with("many")) {
+    r.targets = {{Target::Kind::kMailbox, 1, std::string(address)},
+                 {Target::Kind::kRemote, 0, "far@away.example"},
+                 {Target::Kind::kRemote, 0, "far@other.example"}};
   } else if (address.starts_with("held")) {
     r.targets = {{Target::Kind::kHeld, 0, std::string(address)}};
   } else {
