@@ -459,6 +459,7 @@ std::vector<std::string> parse_resolv_conf(std::string_view text) {
     if (words.size() >= 2 && words[0] == "nameserver" && parse_address_port(words[1], 53))
       out.emplace_back(words[1]);
   }
+  if (out.empty()) out.emplace_back("127.0.0.1");
   return out;
 }
 

@@ -84,7 +84,8 @@ struct Parsed {
 /// unsafe file (writable by others than its owner; as root, not root's) is a problem as well.
 [[nodiscard]] Parsed read(const std::string& file);
 
-/// The "nameserver" lines of a resolv.conf.
+/// The "nameserver" lines of a resolv.conf; 127.0.0.1 if there is none that can be used, as resolv.conf(5)
+/// has it.
 [[nodiscard]] std::vector<std::string> parse_resolv_conf(std::string_view text);
 /// "192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]:53".
 [[nodiscard]] std::optional<messages::NetAddress> parse_address_port(std::string_view text,

@@ -75,9 +75,8 @@ Parsed read(const std::string& file) {
   if (out.config.hostname.empty()) out.config.hostname = kernel_hostname();
   if (!out.config.resolvers_given) {
     Fd resolv(open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC));
-    if (auto lines = resolv ? read_whole(resolv.get()) : Result<std::string>(""); lines) {
-      out.config.resolvers = parse_resolv_conf(*lines);
-    }
+    auto lines = resolv ? read_whole(resolv.get()) : Result<std::string>("");
+    out.config.resolvers = parse_resolv_conf(lines.value_or(""));
   }
   return out;
 }

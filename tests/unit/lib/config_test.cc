@@ -188,6 +188,9 @@ TEST_CASE("resolv.conf") {
   CHECK(parse_resolv_conf(
             "# c\nsearch a.b\nnameserver 192.0.2.1\nnameserver\tfe80::1%eth0\nnameserver ::1 extra\n") ==
         std::vector<std::string>{"192.0.2.1", "::1"});
+  // resolv.conf(5): without one, the name server on this machine. An empty list would mean that DNS is off.
+  for (const char* none : {"", "search a.b\n", "nameserver fe80::1%eth0\n"})
+    CHECK(parse_resolv_conf(none) == std::vector<std::string>{"127.0.0.1"});
   CHECK(parse_resolv_conf("nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\nnameserver 1.1.1.4")
             .size() == 3);
 }
