@@ -57,7 +57,10 @@ class Delivery final : public ConnectionUser, public std::enable_shared_from_thi
   void stop(const char* status, const std::string& why, bool may_wait);
   /// Each second.
   void tick(Moment now);
+  /// 0: nobody waits for its answer any more.
   [[nodiscard]] std::uint32_t serial() const { return serial_; }
+  /// The queue that asked has gone; another one has serials of its own, from 1.
+  void orphan() { serial_ = 0; }
   /// A transaction has begun and not ended.
   [[nodiscard]] bool at_work() const { return in_transaction_; }
 

@@ -130,6 +130,7 @@ void Server::on_queue_gone() {
   waiting_.clear();
   questions_.clear();
   stop_all(true, false);
+  for (auto& [raw, owned] : deliveries_) raw->orphan();
 }
 
 bool Server::on_frame(po::Frame& frame) {
@@ -185,7 +186,7 @@ void Server::refuse(std::uint32_t serial, const Job& job) {
 
 void Server::on_done(Delivery& delivery, const JobDone& answer) {
   for (const JobOutcome& o : answer.outcomes) ++(o.kind == po::Kind::kDone ? served_ : failures_);
-  if (queue_) queue_->send(delivery.serial(), answer);
+  if (queue_ && delivery.serial() != 0) queue_->send(delivery.serial(), answer);
   auto found = deliveries_.find(&delivery);
   ended_.push_back(std::move(found->second));
   deliveries_.erase(found);
