@@ -9,8 +9,12 @@ namespace queue {
 using po::messages::HopState;
 using store::RecipientKey;
 
-static constexpr std::size_t kAhead = 128;         // rows that are read at once
-static constexpr std::size_t kMostExpress = 8192;  // beyond it, what is accepted waits for its hop's turn
+static constexpr std::size_t kAhead = 128;  // rows that are read at once
+// Beyond these, what is accepted waits for its hop's turn: of hops that are known to work the newest, of
+// others the oldest of its lane.
+static constexpr std::size_t kMostExpress = 8192, kMostOfLane = 128;
+static constexpr std::uint64_t kHangMs = 40 * kSecondMs;  // a connection to a silent host takes 30 s
+static constexpr std::uint64_t kQuickMs = 2 * kSecondMs;
 static constexpr std::uint32_t kFirstWindow = 4, kTrialWindow = 2;
 static constexpr std::uint64_t kForgetAfter = 10 * kMinuteMs;
 static constexpr std::uint64_t kNever = UINT64_MAX;
@@ -92,11 +96,16 @@ void Scheduler::accepted(std::string_view name, std::uint8_t lane, const po::Mes
   // Who sends for the first time in a while is not to wait until the others' rows are through.
   if (hop.ahead && !hop.ahead->lanes[lane]) forget_rows(hop, now_ms);
   hop.due_ms = std::min(hop.due_ms, now_ms);
-  auto& list = hop.proven ? express_proven_ : express_trial_;
-  if (hop.spared_ms <= now_ms && list.size() < kMostExpress && !recipients.empty()) {
+  bool full = hop.proven && express_proven_.size() >= kMostExpress;
+  if (hop.spared_ms <= now_ms && !full && !recipients.empty()) {
     if (recipients.size() > kMostRecipients) recipients.resize(kMostRecipients);
     ++hop.express;
+    auto& list = hop.proven ? express_proven_ : express_trial_[lane];
     list.push_back({&hop, id, std::move(recipients)});
+    if (!hop.proven && list.size() > kMostOfLane) {
+      --list.front().hop->express;
+      list.pop_front();
+    }
   }
   place(hop, now_ms);
 }
@@ -117,10 +126,13 @@ std::uint64_t Scheduler::spared_until(std::string_view name, std::uint64_t now_m
 
 // ---- what jobs show
 
-void Scheduler::release(const Start& job, Hop& hop) {
+void Scheduler::release(const Start& job, Hop& hop, std::uint64_t now_ms) {
   --jobs_;
   --hop.jobs;
   if (job.trial) --trials_;
+  if (!job.paced || now_ms > job.began_ms + kQuickMs) return;
+  credit_ += kHangMs;
+  refill(now_ms);
 }
 
 void Scheduler::spare(Hop& hop, std::uint64_t now_ms) {
@@ -132,7 +144,7 @@ void Scheduler::spare(Hop& hop, std::uint64_t now_ms) {
 
 void Scheduler::finished(const Start& job, HopState state, std::uint64_t now_ms) {
   Hop& hop = hop_of(job.hop, now_ms);
-  release(job, hop);
+  release(job, hop, now_ms);
   if (state == HopState::kServed) {
     hop.window = hop.proven ? std::min<std::uint32_t>(hop.window + 1, 1U << 16) : kFirstWindow;
     hop.window = std::min<std::uint32_t>(hop.window, static_cast<std::uint32_t>(limits_.per_hop));
@@ -150,7 +162,7 @@ void Scheduler::finished(const Start& job, HopState state, std::uint64_t now_ms)
 
 void Scheduler::dropped(const Start& job, std::uint64_t now_ms) {
   Hop& hop = hop_of(job.hop, now_ms);
-  release(job, hop);
+  release(job, hop, now_ms);
   place(hop, now_ms);
 }
 
@@ -161,6 +173,7 @@ store::Result<std::optional<Scheduler::Start>> Scheduler::next(std::uint64_t now
   if (jobs_ >= limits_.at_once) return std::nullopt;
   // Three of four turns are for what has just come in, while there is any; of the connections, what is not
   // known to work gets three quarters then, and half for what has waited.
+  paced_ms_ = kNever;
   bool express_first = ++turn_ % 4 != 0;
   for (int i = 0; i < 2; ++i, express_first = !express_first) {
     if (!express_first) {
@@ -168,33 +181,68 @@ store::Result<std::optional<Scheduler::Start>> Scheduler::next(std::uint64_t now
       if (!job || *job) return job;
       continue;
     }
-    if (auto job = take_express(express_proven_, limits_.at_once * 3 / 4, now_ms)) return job;
-    if (auto job = take_express(express_trial_, limits_.at_once * 3 / 4, now_ms)) return job;
+    if (auto job = take_proven(now_ms)) return job;
+    if (auto job = take_newest(now_ms)) return job;
   }
   return std::nullopt;
 }
 
+void Scheduler::refill(std::uint64_t now_ms) {
+  std::uint64_t passed = now_ms > credit_at_ms_ ? std::min(now_ms - credit_at_ms_, kHangMs) : 0;
+  std::uint64_t most = kHangMs * std::max<std::size_t>(1, reserve() / 4);
+  credit_ = std::min(credit_ + passed * reserve(), most);
+  credit_at_ms_ = now_ms;
+}
+
+/// Whether a hop that is not known to work may be tried. Beyond the half it takes credit.
+bool Scheduler::may_try(std::uint64_t now_ms) {
+  if (trials_ == 0 || trials_ < limits_.at_once / 2) return true;
+  if (trials_ >= limits_.at_once * 3 / 4) return false;
+  refill(now_ms);
+  if (credit_ >= kHangMs) return true;
+  paced_ms_ = now_ms + (kHangMs - credit_) / reserve() + 1;
+  return false;
+}
+
 /// What cannot start now is left to its hop's turn.
-std::optional<Scheduler::Start> Scheduler::take_express(std::deque<Express>& list, std::size_t most_trials,
-                                                        std::uint64_t now_ms) {
-  while (!list.empty()) {
-    Hop& hop = *list.front().hop;
-    bool full = !hop.proven && trials_ > 0 && trials_ >= most_trials;
-    if (full && may_start(hop, now_ms) && &list == &express_trial_) return std::nullopt;
-    Start job;
-    job.id = list.front().id;
-    job.recipients = std::move(list.front().recipients);
-    list.pop_front();
-    --hop.express;
-    std::erase_if(job.recipients, [&](std::uint32_t n) { return taken_.contains({job.id, n}); });
-    if (full || !may_start(hop, now_ms) || job.recipients.empty()) {
-      place(hop, now_ms);
-      continue;
-    }
-    begin(job, hop, now_ms);
-    return job;
+std::optional<Scheduler::Start> Scheduler::take_proven(std::uint64_t now_ms) {
+  while (!express_proven_.empty()) {
+    Express entry = std::move(express_proven_.front());
+    express_proven_.pop_front();
+    if (auto job = start_express(std::move(entry), now_ms)) return job;
   }
   return std::nullopt;
+}
+
+/// The newest of each lane in turn: of many that hang, those behind would come when nobody waits for them.
+std::optional<Scheduler::Start> Scheduler::take_newest(std::uint64_t now_ms) {
+  while (!express_trial_.empty()) {
+    auto lane = express_trial_.upper_bound(lane_);
+    if (lane == express_trial_.end()) lane = express_trial_.begin();
+    const Hop& hop = *lane->second.back().hop;
+    if (!hop.proven && may_start(hop, now_ms) && !may_try(now_ms)) return std::nullopt;
+    lane_ = lane->first;
+    Express entry = std::move(lane->second.back());
+    lane->second.pop_back();
+    if (lane->second.empty()) express_trial_.erase(lane);
+    if (auto job = start_express(std::move(entry), now_ms)) return job;
+  }
+  return std::nullopt;
+}
+
+std::optional<Scheduler::Start> Scheduler::start_express(Express entry, std::uint64_t now_ms) {
+  Hop& hop = *entry.hop;
+  --hop.express;
+  Start job;
+  job.id = entry.id;
+  job.recipients = std::move(entry.recipients);
+  std::erase_if(job.recipients, [&](std::uint32_t n) { return taken_.contains({job.id, n}); });
+  if (job.recipients.empty() || !may_start(hop, now_ms) || (!hop.proven && !may_try(now_ms))) {
+    place(hop, now_ms);
+    return std::nullopt;
+  }
+  begin(job, hop, now_ms);
+  return job;
 }
 
 /// The hop whose turn it is; null: none can start.
@@ -272,6 +320,9 @@ std::optional<Scheduler::Start> Scheduler::take_rows(Hop& hop) {
 void Scheduler::begin(Start& job, Hop& hop, std::uint64_t now_ms) {
   job.hop = *hop.name;
   job.trial = !hop.proven;
+  job.began_ms = now_ms;
+  job.paced = job.trial && trials_ > 0 && trials_ >= limits_.at_once / 2;
+  if (job.paced) credit_ -= std::min(credit_, kHangMs);
   for (std::uint32_t n : job.recipients) taken_.insert({job.id, n});
   ++jobs_;
   ++hop.jobs;

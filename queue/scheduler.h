@@ -1,14 +1,18 @@
 // Which message goes to which next hop next. What waits is in the store; here are only the hops, what is in
 // flight, and a few rows that were read ahead for hops whose turn it is. Hops take turns, so one with a
 // hundred thousand recipients delays nobody; those that are not known to work share a part of the
-// connections, so dead ones cannot fill them; what was just accepted goes ahead of what has waited. Pure: the
-// clock, chance and the store's answer are passed in. Caller: Deliveries, on the loop.
+// connections, so dead ones cannot fill them; what was just accepted goes ahead of what has waited. Of the
+// part for the unknown, the last third is given out no faster than connections that hang come to their end:
+// so among any number of silent hosts the newest letter of each sender soon has its try. Pure: the clock,
+// chance and the store's answer are passed in. Caller: Deliveries, on the loop.
 #pragma once
 
+#include <algorithm>
 #include <bitset>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -46,6 +50,8 @@ class Scheduler {
     po::MessageId id;
     std::vector<std::uint32_t> recipients;  ///< 1 to kMostRecipients, ascending
     bool trial = false;                     ///< of a hop that is not known to work
+    bool paced = false;                     ///< which has taken credit
+    std::uint64_t began_ms = 0;
   };
   static constexpr std::size_t kMostRecipients = 100;
 
@@ -81,7 +87,9 @@ class Scheduler {
   [[nodiscard]] std::uint64_t spared_until(std::string_view hop, std::uint64_t now_ms) const;
 
   /// When next() may have more although nothing finished; UINT64_MAX: never.
-  [[nodiscard]] std::uint64_t wake_ms() const { return wakes_.empty() ? UINT64_MAX : wakes_.begin()->first; }
+  [[nodiscard]] std::uint64_t wake_ms() const {
+    return wakes_.empty() ? paced_ms_ : std::min(paced_ms_, wakes_.begin()->first);
+  }
   [[nodiscard]] std::size_t jobs() const { return jobs_; }
   [[nodiscard]] std::size_t hops() const { return hops_.size(); }
 
@@ -121,9 +129,14 @@ class Scheduler {
   void wake(std::uint64_t now_ms);
   void forget_rows(Hop& hop, std::uint64_t now_ms);
   void spare(Hop& hop, std::uint64_t now_ms);
-  void release(const Start& job, Hop& hop);
+  void release(const Start& job, Hop& hop, std::uint64_t now_ms);
 
-  std::optional<Start> take_express(std::deque<Express>& list, std::size_t most_trials, std::uint64_t now_ms);
+  [[nodiscard]] std::size_t reserve() const { return std::max<std::size_t>(1, limits_.at_once / 4); }
+  bool may_try(std::uint64_t now_ms);
+  void refill(std::uint64_t now_ms);
+  std::optional<Start> take_proven(std::uint64_t now_ms);
+  std::optional<Start> take_newest(std::uint64_t now_ms);
+  std::optional<Start> start_express(Express entry, std::uint64_t now_ms);
   store::Result<std::optional<Start>> take_waiting(std::uint64_t now_ms);
   Hop* pop_ready(std::uint64_t now_ms);
   store::Result<void> read_ahead(Hop& hop, std::uint64_t now_ms);
@@ -136,7 +149,12 @@ class Scheduler {
   std::unordered_map<std::string, Hop> hops_;
   std::set<std::pair<std::uint64_t, Hop*>> wakes_;
   ReadyList ready_proven_, ready_trial_;
-  std::deque<Express> express_proven_, express_trial_;
+  std::deque<Express> express_proven_;
+  std::map<std::uint8_t, std::deque<Express>> express_trial_;  ///< by lane; none is empty
+  std::uint8_t lane_ = 0;                                      ///< had its turn last
+  // For tries beyond the half: a try costs kHangMs, each millisecond brings reserve().
+  std::uint64_t credit_ = 0, credit_at_ms_ = 0;
+  std::uint64_t paced_ms_ = UINT64_MAX;  ///< when there is enough for the next
   std::unordered_set<store::RecipientKey, RecipientHash> taken_;
   std::size_t jobs_ = 0, trials_ = 0;
   std::uint32_t turn_ = 0;

@@ -72,7 +72,7 @@ class Million:
         self.wire.plug(self.network, "198.51.100.254/24", name="nobody")
         self.network.ip(f"neigh add {SILENT} lladdr 02:00:00:00:00:01 dev nobody")
         self.dns = NameServer(self.base, self.network, DNS, {"many.example": ZONE}).wait()
-        self.put_off = SmtpSink(self.base / "sink", self.network, PUT_OFF, "-f", "rcpt").start()
+        self.put_off = SmtpSink(self.base / "sink", self.network, PUT_OFF, "-r", "rcpt").start()
         self.servers = FaultyServer(self.network)
         self.healthy = self.servers.listen(HEALTHY)
         instances.make_base = lambda _: self.base / "instance"
