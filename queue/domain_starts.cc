@@ -7,6 +7,7 @@ using store::WaitingRow;
 
 static constexpr std::size_t kPiece = 500;
 static constexpr auto kBetweenPieces = std::chrono::milliseconds(1);
+static constexpr auto kWhileMuchWork = std::chrono::milliseconds(50);
 
 bool is_in_domain(std::string_view address, std::string_view domain, bool under) {
   std::string_view own = domain_part(address);
@@ -25,6 +26,7 @@ void DomainStarts::start(po::messages::StartDomain ask, Reply reply) {
 }
 
 void DomainStarts::step(const Shared& walk) {
+  if (!office_.little_work()) return step_after(walk, kWhileMuchWork);
   auto rows = office_.parts.store.all_waiting(walk->after, kPiece);
   if (!rows) {
     if (!office_.lost(rows.error())) finish(walk, false);
@@ -33,7 +35,11 @@ void DomainStarts::step(const Shared& walk) {
   wake_rows(*walk, *rows);
   if (rows->size() < kPiece) return finish(walk, true);
   walk->after = rows->back().key;
-  walk->next.after(office_.parts.loop, kBetweenPieces, [this, weak = std::weak_ptr<Walk>(walk)] {
+  step_after(walk, kBetweenPieces);
+}
+
+void DomainStarts::step_after(const Shared& walk, std::chrono::milliseconds pause) {
+  walk->next.after(office_.parts.loop, pause, [this, weak = std::weak_ptr<Walk>(walk)] {
     if (auto alive = weak.lock()) step(alive);
   });
 }

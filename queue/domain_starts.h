@@ -3,6 +3,7 @@
 // the answer counts the messages. Caller: SmtpdPipe.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <set>
@@ -37,6 +38,7 @@ class DomainStarts {
   };
   using Shared = std::shared_ptr<Walk>;
   void step(const Shared& walk);
+  void step_after(const Shared& walk, std::chrono::milliseconds pause);
   void wake_rows(Walk& walk, const std::vector<store::WaitingRow>& rows);
   void finish(const Shared& walk, bool known);
 

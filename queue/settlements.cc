@@ -9,10 +9,20 @@ using store::Accept;
 using store::Waiting;
 
 static constexpr auto kTryAgain = std::chrono::seconds(1);
+static constexpr std::size_t kRowOctets = 1024;  // a recipient with the words of its attempts
+
+/// Bodies twice: the transaction holds what the change holds.
+static std::size_t octets_of(const store::Settle& change) {
+  std::size_t octets = kRowOctets * (change.later.size() + 1);
+  for (const Accept& notice : change.notices) octets += 2 * notice.body.size();
+  return octets;
+}
 
 void Settlements::write(Settlement settlement) {
   ++open_;
   ++office_.changes_in_work;
+  settlement.octets = octets_of(settlement.change);
+  office_.octets_in_work += settlement.octets;
   add(std::make_shared<Settlement>(std::move(settlement)));
 }
 
@@ -27,13 +37,12 @@ void Settlements::finish(const Shared& s, const store::Result<std::uint64_t>& re
     if (office_.lost(f)) return;
     if (f.no_space) office_.note_space(false, f.text);
     office_.parts.log.event("not-settled").kv("id", s->change.id.text()).kv("why", f.text);
-    bool refused = f.status == store::Status::kRefused;
-    // Its own notices are all that can be refused of it; then the recipients are settled without.
-    if (refused && !s->change.notices.empty()) s->change.notices.clear();
+    if (f.status == store::Status::kRefused) take_less(s->change);
     return try_again(s);
   }
   --open_;
   --office_.changes_in_work;
+  office_.octets_in_work -= s->octets;
   log(*s);
   std::uint64_t now = now_ms();
   for (std::uint32_t n : s->in_flight) scheduler_.let_go({s->change.id, n});
@@ -45,6 +54,16 @@ void Settlements::finish(const Shared& s, const store::Result<std::uint64_t>& re
     queued(notice.id, {}, notice.waiting);
   }
   changed_();
+}
+
+/// Of what the store would never take: first the notices go, then what is only told in later ones. What
+/// became of the recipients must be written.
+void Settlements::take_less(store::Settle& change) {
+  if (!change.notices.empty()) return change.notices.clear();
+  for (auto& later : change.later) {
+    later.now.original.clear();
+    later.now.orcpt.clear();
+  }
 }
 
 void Settlements::try_again(const Shared& s) {

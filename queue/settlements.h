@@ -25,6 +25,7 @@ struct Settlement {
   std::vector<std::uint32_t> in_flight;  ///< to be let go of afterwards; they are due then
   std::uint64_t arrival_ms = 0;          ///< of the message
   std::string sender;
+  std::size_t octets = 0;  ///< that it counts as while it is open; set by write()
 };
 
 class Settlements {
@@ -44,6 +45,7 @@ class Settlements {
   using Shared = std::shared_ptr<Settlement>;
   void add(const Shared& s);
   void finish(const Shared& s, const store::Result<std::uint64_t>& result);
+  static void take_less(store::Settle& change);
   void try_again(const Shared& s);
   void log(const Settlement& s);
   void log_notice(const store::Accept& notice, const po::MessageId& about, std::string_view action);

@@ -55,6 +55,11 @@ void Writer::run() {
 static std::size_t octets_of(const Change& change) {
   if (const auto* a = std::get_if<store::Accept>(&change)) return a->body.size() + 256 * a->deliveries.size();
   if (const auto* e = std::get_if<store::Expunge>(&change)) return 256 * e->ids.size();
+  if (const auto* s = std::get_if<store::Settle>(&change)) {
+    std::size_t octets = 256 * (s->gone.size() + s->later.size() + s->deliveries.size());
+    for (const store::Accept& notice : s->notices) octets += notice.body.size();
+    return octets;
+  }
   return 0;
 }
 
