@@ -161,7 +161,7 @@ void Delivery::on_failed(Connection& connection, Failed& failed) {
   }
   if (stopped_ || open_.empty() || failed.stage == Stage::kEnd) {
     settle_open(stopped_ ? *stopped_ : failed.why);
-    return complete(stopped_ ? HopState::kServed : hop_state());
+    return complete(stopped_ ? stopped_state() : hop_state());
   }
   // It was kept too long for the host's taste; that says nothing about the next one.
   if (reused) return look_up();
@@ -201,6 +201,12 @@ void Delivery::settle_open(const Outcome& outcome) {
   open_.clear();
 }
 
+/// A host that kept us until our time was over, an octet now and then, is not one that works.
+HopState Delivery::stopped_state() const {
+  if (!late_) return HopState::kUnseen;
+  return served_ ? HopState::kBusy : HopState::kUnavailable;
+}
+
 HopState Delivery::hop_state() const {
   if (served_) return HopState::kServed;
   return office_.pool().working(key_) > 0 ? HopState::kBusy : HopState::kUnavailable;
@@ -228,11 +234,13 @@ void Delivery::stop(const char* status, const std::string& why, bool may_wait) {
   }
   lookup_.reset();
   settle_open(*stopped_);
-  complete(HopState::kServed);
+  complete(stopped_state());
 }
 
 void Delivery::tick(Moment now) {
-  if (now - began_ >= kLimit) stop("4.4.7", "the attempt took too long", false);
+  if (completed_ || now - began_ < kLimit) return;
+  late_ = true;
+  stop("4.4.7", "the attempt took too long", false);
 }
 
 // ---- log

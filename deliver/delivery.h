@@ -81,6 +81,7 @@ class Delivery final : public ConnectionUser, public std::enable_shared_from_thi
   void settle_open(const Outcome& outcome);
   void complete(po::messages::HopState state);
   [[nodiscard]] po::messages::HopState hop_state() const;
+  [[nodiscard]] po::messages::HopState stopped_state() const;
   void log(const po::messages::JobDone& done) const;
 
   Office& office_;
@@ -104,6 +105,7 @@ class Delivery final : public ConnectionUser, public std::enable_shared_from_thi
   bool served_ = false;             ///< a host took the sender
   std::optional<Outcome> failure_;  ///< why no host took it
   std::optional<Outcome> stopped_;  ///< no more tries, for this reason
+  bool late_ = false;               ///< which is that kLimit is over
   bool completed_ = false;
 };
 

@@ -178,6 +178,7 @@ void Server::begin_waiting() {
 void Server::refuse(std::uint32_t serial, const Job& job) {
   JobDone done;
   done.id = job.id;
+  done.hop = HopState::kUnseen;
   for (const JobRecipient& r : job.recipients) {
     done.outcomes.push_back({r.n, po::Kind::kTemporary, false, kStopping, "4.3.2"});
   }

@@ -39,8 +39,8 @@ class Server final : public po::ModuleHandler, public Office {
   po::Counters counters() override;
 
  private:
-  static constexpr std::size_t kMostAtOnce = 500;     ///< deliveries; more wait in memory
-  static constexpr std::size_t kMostInMemory = 1000;  ///< with those that wait; then queue is not read
+  static constexpr std::size_t kMostAtOnce = po::messages::kJobsAtOnce;  ///< more wait in memory
+  static constexpr std::size_t kMostInMemory = 2 * kMostAtOnce;  ///< with those; then queue is not read
 
   struct WaitingJob {
     std::uint32_t serial = 0;

@@ -558,8 +558,12 @@ enum class HopState : std::uint8_t {
   kServed,       ///< a host took the session; the outcomes are about this message
   kUnavailable,  ///< no host could be reached, or each sent us away before the first recipient: spare it for
                  ///< a while
-  kBusy          ///< it works, but wants fewer connections (421 or a refusal beside others that go on)
+  kBusy,         ///< it works, but wants fewer connections (421 or a refusal beside others that go on)
+  kUnseen        ///< we broke off: it says nothing about the hop, and what we say ourselves is no attempt
 };
+
+/// Jobs that one smtp-deliver works on at once; what is more waits in it, and its time runs.
+inline constexpr std::size_t kJobsAtOnce = 500;
 
 /// smtp-deliver > queue: the answer to a Job; an outcome for each of its recipients. 2 MiB.
 struct JobDone {
@@ -662,5 +666,5 @@ struct po::wire::valid_enum<po::messages::TlsLevel> {
 };
 template <>
 struct po::wire::valid_enum<po::messages::HopState> {
-  static bool ok(po::messages::HopState v) { return v <= po::messages::HopState::kBusy; }
+  static bool ok(po::messages::HopState v) { return v <= po::messages::HopState::kUnseen; }
 };

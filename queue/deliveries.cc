@@ -149,8 +149,10 @@ void Deliveries::pump_soon() {
 void Deliveries::pump() {
   if (stopping_ || deliverers_.empty()) return;
   auto settings = office_.parts.settings();
-  scheduler_.set_limits({std::max<std::size_t>(1, settings->deliveries_at_once),
-                         std::max<std::size_t>(1, settings->deliveries_per_host)});
+  // No more than the deliverers work on at once: what waits in them would run out of our patience.
+  scheduler_.set_limits(
+      {std::clamp<std::size_t>(settings->deliveries_at_once, 1, kJobsAtOnce * deliverers_.size()),
+       std::max<std::size_t>(1, settings->deliveries_per_host)});
   for (std::size_t i = 0; i < kStartsAtOnce; ++i) {
     Deliverer* by = office_.too_much_work() ? nullptr : idlest();
     if (by == nullptr) {
@@ -418,7 +420,11 @@ bool Deliveries::on_done(Deliverer& from, std::uint32_t serial, const JobDone& d
   const Running& job = node.mapped();
   --load_[&from];
   deaths_.erase(done.id);
-  scheduler_.finished(job.start, done.hop, now_ms());
+  if (done.hop == HopState::kUnseen) {
+    scheduler_.dropped(job.start, now_ms());
+  } else {
+    scheduler_.finished(job.start, done.hop, now_ms());
+  }
   settle(job, done);
   pump_soon();
   return true;

@@ -8,11 +8,13 @@
 namespace queue {
 
 using po::Kind;
+using po::messages::HopState;
 using po::messages::JobDone;
 using po::messages::JobOutcome;
 using store::WaitingRow;
 
 static constexpr std::size_t kMostWords = 500, kMostHost = 300;
+static constexpr std::uint64_t kAfterStop = 10 * kSecondMs;
 
 std::string plain_line(std::string_view text) {
   bool utf8 = po::is_utf8(text);
@@ -69,6 +71,7 @@ class Judge {
     if (outcome.kind == Kind::kDone) return delivered(row, std::move(report));
     if (outcome.kind == Kind::kPermanent) return failed(row, "bounced", std::move(report));
     if (is_expired(times_, arrival_ms_, moment_.now_ms)) return expired(row, std::move(report));
+    if (done_.hop == HopState::kUnseen && !outcome.remote) return untried(row);
     defer(row, std::move(report));
   }
 
@@ -121,6 +124,13 @@ class Judge {
     w.last.push_back({moment_.now_ms, report.host, report.words});
     w.next_ms = next_attempt_ms(times_, arrival_ms_, w.attempts, moment_.chance(), moment_.now_ms);
     line("deferred", row, report).next_ms = w.next_ms;
+    out_.later.push_back(std::move(later));
+  }
+
+  /// The deliverer was stopped: the next one takes it up.
+  void untried(const WaitingRow& row) {
+    store::Settle::Later later{row.key.n, row.row};
+    later.now.next_ms = moment_.now_ms + kAfterStop;
     out_.later.push_back(std::move(later));
   }
 

@@ -124,6 +124,24 @@ TEST_CASE("outcomes: of whom nothing is said is not delivered") {
   CHECK(v.later[0].now.last.at(0).reply == "the deliverer said nothing of it");
 }
 
+TEST_CASE("outcomes: what a deliverer that stops says itself is no attempt") {
+  JobDone stopped = answer({{1, Kind::kTemporary, false, "stopping", "4.3.2"},
+                            {2, Kind::kTemporary, true, "450 4.2.1 later", "4.2.1"},
+                            {3, Kind::kDone, true, "250 ok", "2.0.0"}});
+  stopped.hop = HopState::kUnseen;
+  Verdicts v = judge(stopped, {row(1), row(2), row(3)}, kArrival, kTimes, kSoon);
+  CHECK(v.gone == std::vector<std::uint32_t>{3});
+  REQUIRE(v.later.size() == 2);
+  CHECK(v.later[0].now.attempts == 0);
+  CHECK(v.later[0].now.last.empty());
+  CHECK(v.later[0].now.next_ms == kSoon.now_ms + 10 * kSecondMs);
+  CHECK(v.later[1].now.attempts == 1);
+  CHECK(v.lines.size() == 2);
+  // Its time runs all the same.
+  v = judge(stopped, {row(1)}, kArrival, kTimes, kAtEnd);
+  CHECK(v.gone == std::vector<std::uint32_t>{1});
+}
+
 TEST_CASE("outcomes: an answer about somebody else, or two about one, is none") {
   const std::vector<WaitingRow> rows = {row(1), row(4)};
   auto about = [](std::vector<std::uint32_t> numbers) {
