@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "lib/text.h"
@@ -153,6 +154,13 @@ bool passing(const Reply& reply) {
   return reply.code == 421 || (reply.code == 451 && reply.enhanced == "4.3.0");
 }
 
+/// One that may succeed later must not be lost behind one that never will.
+int status_of(const std::vector<Refusal>& refused) {
+  if (refused.empty()) return EX_OK;
+  bool later = std::ranges::any_of(refused, [](const Refusal& r) { return r.status == EX_TEMPFAIL; });
+  return later ? EX_TEMPFAIL : refused.front().status;
+}
+
 class Submission {
  public:
   Submission(Line& line, const Envelope& envelope, const Content& content)
@@ -172,10 +180,9 @@ class Submission {
  private:
   /// Ends with an error if the rest of the dialogue has no sense; why is then in out_, or in the error.
   po::Result<void> talk() {
-    bool small = content_.size() <= kSmall && envelope_.recipients.size() <= kPipelined;
     std::string text = "EHLO localhost\r\n" + mail_command();
     std::size_t next = append_recipients(0, text);
-    if (small) text.append(content_command()).append(content_.start).append("QUIT\r\n");
+    if (small_) text.append(content_command()).append(content_.start).append("QUIT\r\n");
     auto written = line_.write(text);
     for (int i = 0; i < 3; ++i) {  // greeting, EHLO, MAIL
       if (auto r = expect_good(); !r) return written ? r : out_.why.empty() ? written : r;
@@ -188,7 +195,7 @@ class Submission {
       if (auto r = read_recipients(first, next); !r) return r;
     }
     if (out_.refused.size() == envelope_.recipients.size()) return nobody_left();
-    auto content = small ? po::Result<void>{} : write_content();
+    auto content = small_ ? po::Result<void>{} : write_content();
     if (!out_.why.empty()) return content;
     auto ended = end();
     return !ended && !content && out_.why.empty() ? content : ended;
@@ -245,11 +252,10 @@ class Submission {
       auto reply = line_.read();
       if (!reply) return tl::unexpected(reply.error());
       if (reply->good()) continue;
-      if (passing(*reply)) return refused(*reply);
-      out_.refused.push_back("<" + envelope_.recipients[i].canonical() + ">: " + reply->line());
-      // One that may succeed later must not be lost behind one that never will.
-      int status = exit_status(*reply);
-      if (out_.status == 0 || status == EX_TEMPFAIL) out_.status = status;
+      // A small content is on its way behind the commands: smtpd takes it for the others, unless it closes.
+      if (reply->code == 421 || (passing(*reply) && !small_)) return refused(*reply);
+      out_.refused.push_back({"<" + envelope_.recipients[i].canonical() + ">: " + reply->line(),
+                              exit_status(*reply), i, passing(*reply)});
     }
     return {};
   }
@@ -259,6 +265,7 @@ class Submission {
     if (!reply) return tl::unexpected(reply.error());
     if (!reply->good()) return refused(*reply);
     out_.taken = true;
+    out_.status = status_of(out_.refused);
     // The 221, so that the session ends in good order; without it the message is taken all the same.
     line_.limit(kByeLimit);
     (void)line_.read();
@@ -267,6 +274,8 @@ class Submission {
 
   po::Result<void> nobody_left() {
     out_.why = "no recipient was taken";
+    out_.status = status_of(out_.refused);
+    out_.again = std::ranges::any_of(out_.refused, &Refusal::passing);
     return po::permanent(out_.why);
   }
   po::Result<void> refused(const Reply& reply) {
@@ -282,6 +291,7 @@ class Submission {
   Line& line_;
   const Envelope& envelope_;
   const Content& content_;
+  bool small_ = content_.size() <= kSmall && envelope_.recipients.size() <= kPipelined;
   Outcome out_;
 };
 
@@ -291,6 +301,33 @@ Outcome submit(po::Fd socket, const Envelope& envelope, const Content& content, 
                bool verbose) {
   Line line(std::move(socket), greeting_by, verbose);
   return Submission(line, envelope, content).run();
+}
+
+bool keep_put_off(Envelope& envelope, Outcome& outcome, Outcome& settled) {
+  if (!outcome.taken || std::ranges::none_of(outcome.refused, &Refusal::passing)) return false;
+  settled.taken = true;
+  std::vector<po::Mailbox> left;
+  for (Refusal& r : outcome.refused) {
+    if (r.passing) {
+      left.push_back(std::move(envelope.recipients[r.recipient]));
+    } else {
+      settled.refused.push_back(std::move(r));
+    }
+  }
+  envelope.recipients = std::move(left);
+  return true;
+}
+
+Outcome together(Outcome settled, Outcome last, const Envelope& envelope) {
+  if (!settled.taken) return last;
+  if (!last.taken && last.refused.empty()) {
+    for (const po::Mailbox& m : envelope.recipients) {
+      last.refused.push_back({"<" + m.canonical() + ">: " + last.why, last.status});
+    }
+  }
+  std::ranges::move(last.refused, std::back_inserter(settled.refused));
+  settled.status = status_of(settled.refused);
+  return settled;
 }
 
 }  // namespace sendmail

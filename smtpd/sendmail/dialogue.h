@@ -53,13 +53,20 @@ struct Content {
   [[nodiscard]] std::uint64_t size() const { return start.size() + file_size; }
 };
 
+struct Refusal {
+  std::string line;           ///< "<address>: 550 5.1.1 No such user here"
+  int status = 0;             ///< sysexits
+  std::size_t recipient = 0;  ///< its place in the envelope
+  bool passing = false;       ///< worth another try soon
+};
+
 /// What one try came to.
 struct Outcome {
-  int status = 0;                    ///< sysexits
-  bool taken = false;                ///< smtpd has it on disk, for all recipients that are not in `refused`
-  bool again = false;                ///< nobody was there, or they were going: worth another try soon
-  std::string why;                   ///< one sentence; empty if all is well
-  std::vector<std::string> refused;  ///< "<address>: 550 5.1.1 No such user here"
+  int status = 0;                ///< sysexits
+  bool taken = false;            ///< smtpd has it on disk, for all recipients that are not in `refused`
+  bool again = false;            ///< taken for nobody, and worth another try soon
+  std::string why;               ///< one sentence; empty if all is well
+  std::vector<Refusal> refused;  ///< in the order of the envelope
 };
 
 /// Connects to the Unix socket at `path`. Temporary if nobody listens there.
@@ -69,6 +76,12 @@ struct Outcome {
 /// printed on standard output.
 [[nodiscard]] Outcome submit(po::Fd socket, const Envelope& envelope, const Content& content,
                              Clock::time_point greeting_by, bool verbose);
+
+/// A try took the message for some of the recipients and put others off for a moment: what is settled goes
+/// into `settled`, and the envelope is from now on for the others alone. False: there is nothing of the kind.
+[[nodiscard]] bool keep_put_off(Envelope& envelope, Outcome& outcome, Outcome& settled);
+/// What the tries came to together: `settled` by those before, `last` of the last one, which had `envelope`.
+[[nodiscard]] Outcome together(Outcome settled, Outcome last, const Envelope& envelope);
 
 /// EX_... of sysexits(3) for a refusal.
 [[nodiscard]] int exit_status(const Reply& reply);

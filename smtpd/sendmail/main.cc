@@ -47,7 +47,7 @@ class Program {
   int spill(std::string& body, Content& content) const;
   int add_envelope(const MessageScan& scan, Envelope& envelope) const;
   [[nodiscard]] std::string header_for(const std::vector<Field>& fields, const Envelope& envelope) const;
-  [[nodiscard]] Outcome submit_patiently(const Envelope& envelope, const Content& content) const;
+  [[nodiscard]] Outcome submit_patiently(Envelope envelope, const Content& content) const;
   int report(const Outcome& outcome, const Envelope& envelope, const Content& content) const;
   [[nodiscard]] bool mail_back(const Outcome& outcome, const Envelope& envelope,
                                const Content& content) const;
@@ -213,17 +213,23 @@ std::string Program::header_for(const std::vector<Field>& fields, const Envelope
                                   new_message_id(place_.hostname)});
 }
 
-Outcome Program::submit_patiently(const Envelope& envelope, const Content& content) const {
+Outcome Program::submit_patiently(Envelope envelope, const Content& content) const {
   Clock::time_point until = Clock::now() + kPatience;
   auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(kFirstPause);
+  Outcome settled;
   while (true) {
     auto socket = connect_patiently(place_.socket, until);
     if (!socket) {
       bool later = socket.error().kind == po::Kind::kTemporary;
-      return {later ? EX_TEMPFAIL : EX_UNAVAILABLE, false, false, socket.error().text, {}};
+      return together(std::move(settled),
+                      {later ? EX_TEMPFAIL : EX_UNAVAILABLE, false, false, socket.error().text, {}},
+                      envelope);
     }
     Outcome outcome = submit(std::move(*socket), envelope, content, until, options_.verbose);
-    if (!outcome.again || Clock::now() + pause >= until) return outcome;
+    bool late = Clock::now() + pause >= until;
+    if (late || (!outcome.again && !keep_put_off(envelope, outcome, settled))) {
+      return together(std::move(settled), std::move(outcome), envelope);
+    }
     ::poll(nullptr, 0, static_cast<int>(pause.count()));
     pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestPause);
   }
@@ -237,7 +243,7 @@ int Program::report(const Outcome& outcome, const Envelope& envelope, const Cont
   if (may_mail && outcome.status != EX_TEMPFAIL && mail_back(outcome, envelope, content)) {
     return options_.on_error == OnError::kMailAndZero ? EX_OK : outcome.status;
   }
-  for (const std::string& line : outcome.refused) say(outcome.status, line);
+  for (const Refusal& r : outcome.refused) say(outcome.status, r.line);
   if (outcome.why.empty()) return outcome.status;
   bool gave_up = outcome.status == EX_TEMPFAIL && !outcome.taken;
   return say(outcome.status, outcome.why + (gave_up ? "; the message was not sent, try again later" : ""));
@@ -257,7 +263,7 @@ bool Program::mail_back(const Outcome& outcome, const Envelope& envelope, const 
       date_now() + "\r\nMessage-ID: " + new_message_id(place_.hostname) + "\r\n\r\n" +
       (outcome.taken ? "Your message was not sent to these recipients:" : "Your message was not sent:") +
       "\r\n\r\n";
-  for (const std::string& line : outcome.refused) notice.start += "  " + line + "\r\n";
+  for (const Refusal& r : outcome.refused) notice.start += "  " + r.line + "\r\n";
   if (outcome.refused.empty()) notice.start += "  " + outcome.why + "\r\n";
   notice.start += "\r\nIt began:\r\n\r\n";
   constexpr std::size_t kShown = 16 * 1024;

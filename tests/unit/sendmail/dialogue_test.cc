@@ -96,7 +96,10 @@ TEST_CASE("what replies come to") {
       {greeted("250 ok\r\n550 5.1.1 none\r\n452 4.2.2 full\r\n554 none\r\n221 bye\r\n"), EX_TEMPFAIL, false,
        false, 2},
       {greeted("250 ok\r\n553 5.1.3 bad\r\n550 5.1.2 none\r\n554 none\r\n"), EX_DATAERR, false, false, 2},
-      {greeted("250 ok\r\n451 4.3.0 away\r\n250 ok\r\n250 ok\r\n"), EX_TEMPFAIL, false, true, 0},
+      {greeted("250 ok\r\n421 4.3.2 away\r\n"), EX_TEMPFAIL, false, true, 0},
+      {greeted("250 ok\r\n451 4.3.0 away\r\n250 ok\r\n250 ok\r\n221 bye\r\n"), EX_TEMPFAIL, true, false, 1},
+      {greeted("250 ok\r\n451 4.3.0 away\r\n550 5.1.1 none\r\n554 none\r\n221 bye\r\n"), EX_TEMPFAIL, false,
+       true, 2},
       {greeted("250 ok\r\n250 ok\r\n250 ok\r\n"), EX_TEMPFAIL, false, true, 0},
       {greeted("250 ok\r\n250 ok\r\n250 ok\r\n451 4.3.0 try\r\n"), EX_TEMPFAIL, false, true, 0},
       {greeted("250 ok\r\n250 ok\r\n250 ok\r\n452 4.3.1 full\r\n"), EX_TEMPFAIL, false, false, 0},
@@ -133,8 +136,48 @@ TEST_CASE("nobody left: the content is not sent") {
   Content c = text(std::string(100'000, 'a'));
   Played p = play(greeted("250 ok\r\n550 5.1.1 none\r\n"), to({"a"}), std::move(c));
   CHECK(p.outcome.status == EX_NOUSER);
-  CHECK(p.outcome.refused == std::vector<std::string>{"<a>: 550 5.1.1 none"});
+  REQUIRE(p.outcome.refused.size() == 1);
+  CHECK(p.outcome.refused[0].line == "<a>: 550 5.1.1 none");
   CHECK(p.sent.find("BDAT") == std::string::npos);
+}
+
+TEST_CASE("who is put off for a moment while others are taken is tried again alone") {
+  Envelope e = to({"a", "b", "c"});
+  Outcome settled;
+  Outcome first =
+      play(greeted("250 ok\r\n451 4.3.0 away\r\n550 5.1.1 none\r\n250 ok\r\n250 taken\r\n221 bye\r\n"), e,
+           text("x\r\n"))
+          .outcome;
+  REQUIRE(keep_put_off(e, first, settled));
+  REQUIRE(e.recipients.size() == 1);
+  CHECK(e.recipients[0].canonical() == "a");
+
+  auto end = [&](const std::string& replies) {
+    Outcome last = play(greeted(replies), e, text("x\r\n")).outcome;
+    return together(settled, std::move(last), e);
+  };
+  Outcome taken = end("250 ok\r\n250 ok\r\n250 taken\r\n221 bye\r\n");
+  CHECK(taken.taken);
+  CHECK(taken.status == EX_NOUSER);
+  REQUIRE(taken.refused.size() == 1);
+  CHECK(taken.refused[0].line == "<b>: 550 5.1.1 none");
+
+  Outcome broken = end("");
+  CHECK(broken.taken);
+  CHECK(broken.status == EX_TEMPFAIL);
+  REQUIRE(broken.refused.size() == 2);
+  CHECK(broken.refused[1].line == "<a>: the connection broke");
+}
+
+TEST_CASE("nobody is tried again of a try that took the message for all, or for none") {
+  for (const char* replies :
+       {"250 ok\r\n250 ok\r\n250 taken\r\n", "250 ok\r\n451 4.3.0 away\r\n554 none\r\n"}) {
+    Envelope e = to({"a"});
+    Outcome settled, outcome = play(greeted(replies), e, text("x\r\n")).outcome;
+    CHECK_FALSE(keep_put_off(e, outcome, settled));
+    CHECK(e.recipients.size() == 1);
+    CHECK(together(settled, outcome, e).status == outcome.status);
+  }
 }
 
 TEST_CASE("many recipients go in parts") {
