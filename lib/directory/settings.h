@@ -62,7 +62,7 @@ struct Settings {
   // ---- Mail Queue
   std::uint32_t message_lifetime = 120;  ///< Message-Lifetime, hours; then it is returned
   std::uint32_t delay_warning = 4;       ///< Delay-Warning, hours; 0: none
-  std::uint64_t bounce_full_size = 50
+  std::uint64_t bounce_full_size = 37
                                    << 10;  ///< Bounce-Full-Message-Size, octets: larger ones, headers alone
   std::uint32_t deliveries_at_once = 500;  ///< Deliveries-at-Once: connections, all hosts together
   std::uint32_t deliveries_per_host = 20;  ///< Deliveries-per-Host: connections to one next hop

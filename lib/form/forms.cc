@@ -282,12 +282,14 @@ Section routes() {
 // ---- Mail Queue
 
 Section waiting() {
+  Field bounce_size = kilobytes("Bounce-Full-Message-Size", 0, "number of kilobytes, at most 37",
+                                "A larger message is returned as its header alone.");
+  bounce_size.max = 37;  // a notice is a small body of the store
   return {"----- MAIL THAT CANNOT BE DELIVERED NOW -----",
           {number("Message-Lifetime", 1, 8760, "hours", "Then it is returned to its sender."),
            number("Delay-Warning", 0, 8760, "hours; 0 for none",
                   "Then its sender is told that it has not arrived yet. Not for bulk mail."),
-           kilobytes("Bounce-Full-Message-Size", 0, "number of kilobytes",
-                     "A larger message is returned as its header alone.")}};
+           bounce_size}};
 }
 
 Section deliveries() {

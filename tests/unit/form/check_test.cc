@@ -124,7 +124,8 @@ TEST_CASE("values come into their one right form, or are refused with the rule")
       {queue, "Message-Lifetime", "[]", {"120"}, ""},
       {queue, "Message-Lifetime", "[0]", {}, "from 1"},
       {queue, "Delay-Warning", "[0]", {"0"}, ""},
-      {queue, "Bounce-Full-Message-Size", "[]", {"50"}, ""},
+      {queue, "Bounce-Full-Message-Size", "[]", {"37"}, ""},
+      {queue, "Bounce-Full-Message-Size", "[38]", {}, "to 37"},
       {security, "Trusted-UNIX-Users", "[www-data] [list]", {"www-data", "list"}, ""},
       {security, "Trusted-UNIX-Users", "[two words]", {}, "one word"},
       {security,
@@ -234,7 +235,7 @@ TEST_CASE("settings survive the way through the forms") {
   settings.catch_all = "all@a.org";
   settings.channel_aliases = {"<a@a.org> <\"b ] c\"@b.org>"};
   settings.message_lifetime = 7;
-  settings.bounce_full_size = 1 << 20;
+  settings.bounce_full_size = 20 << 10;
   settings.trusted_users = {"list"};
   settings.queue_start = {"a.org 10.0.0.0"};
   directory::Settings back;
