@@ -96,18 +96,27 @@ void Scheduler::accepted(std::string_view name, std::uint8_t lane, const po::Mes
   // Who sends for the first time in a while is not to wait until the others' rows are through.
   if (hop.ahead && !hop.ahead->lanes[lane]) forget_rows(hop, now_ms);
   hop.due_ms = std::min(hop.due_ms, now_ms);
-  bool full = hop.proven && express_proven_.size() >= kMostExpress;
-  if (hop.spared_ms <= now_ms && !full && !recipients.empty()) {
+  if (hop.spared_ms <= now_ms && !recipients.empty()) {
     if (recipients.size() > kMostRecipients) recipients.resize(kMostRecipients);
-    ++hop.express;
-    auto& list = hop.proven ? express_proven_ : express_trial_[lane];
-    list.push_back({&hop, id, std::move(recipients)});
-    if (!hop.proven && list.size() > kMostOfLane) {
-      --list.front().hop->express;
-      list.pop_front();
-    }
+    add_express({&hop, id, std::move(recipients)}, lane);
   }
   place(hop, now_ms);
+}
+
+/// Of a hop that is known to work, the first stands before the others' further ones.
+void Scheduler::add_express(Express entry, std::uint8_t lane) {
+  bool first = entry.hop->express == 0;
+  ++entry.hop->express;
+  auto& list = entry.hop->proven ? express_proven_ : express_trial_[lane];
+  bool proven = &list == &express_proven_;
+  if (proven && first) {
+    list.push_front(std::move(entry));
+  } else {
+    list.push_back(std::move(entry));
+  }
+  if (list.size() <= (proven ? kMostExpress : kMostOfLane)) return;
+  --(proven ? list.back() : list.front()).hop->express;
+  proven ? list.pop_back() : list.pop_front();
 }
 
 void Scheduler::start_hop(std::string_view name, std::uint64_t now_ms) {
@@ -130,7 +139,10 @@ void Scheduler::release(const Start& job, Hop& hop, std::uint64_t now_ms) {
   --jobs_;
   --hop.jobs;
   if (job.trial) --trials_;
-  if (!job.paced || now_ms > job.began_ms + kQuickMs) return;
+  if (!job.paced) return;
+  --paced_;
+  if (job.trial) --paced_trials_;
+  if (now_ms > job.began_ms + kQuickMs) return;
   credit_ += kHangMs;
   refill(now_ms);
 }
@@ -181,8 +193,8 @@ store::Result<std::optional<Scheduler::Start>> Scheduler::next(std::uint64_t now
       if (!job || *job) return job;
       continue;
     }
-    if (auto job = take_proven(now_ms)) return job;
     if (auto job = take_newest(now_ms)) return job;
+    if (auto job = take_proven(now_ms)) return job;
   }
   return std::nullopt;
 }
@@ -194,10 +206,18 @@ void Scheduler::refill(std::uint64_t now_ms) {
   credit_at_ms_ = now_ms;
 }
 
-/// Whether a hop that is not known to work may be tried. Beyond the half it takes credit.
-bool Scheduler::may_try(std::uint64_t now_ms) {
-  if (trials_ == 0 || trials_ < limits_.at_once / 2) return true;
-  if (trials_ >= limits_.at_once * 3 / 4) return false;
+/// Whether a job more takes credit, because it is one of the last that there is room for.
+bool Scheduler::in_reserve(bool proven) const {
+  std::size_t tries = trials_ - paced_trials_, all = jobs_ - paced_;
+  bool of_tries = !proven && tries > 0 && tries >= limits_.at_once / 2;
+  return of_tries || (all > 0 && all + reserve() >= limits_.at_once);
+}
+
+/// Whether a job more may begin, for a hop that is proven or not, with what has just come or has waited.
+bool Scheduler::has_room(bool proven, bool express, std::uint64_t now_ms) {
+  std::size_t most_tries = express ? limits_.at_once * 3 / 4 : limits_.at_once / 2;
+  if (jobs_ >= limits_.at_once || (!proven && trials_ > 0 && trials_ >= most_tries)) return false;
+  if (!in_reserve(proven)) return true;
   refill(now_ms);
   if (credit_ >= kHangMs) return true;
   paced_ms_ = now_ms + (kHangMs - credit_) / reserve() + 1;
@@ -206,7 +226,7 @@ bool Scheduler::may_try(std::uint64_t now_ms) {
 
 /// What cannot start now is left to its hop's turn.
 std::optional<Scheduler::Start> Scheduler::take_proven(std::uint64_t now_ms) {
-  while (!express_proven_.empty()) {
+  while (!express_proven_.empty() && has_room(true, true, now_ms)) {
     Express entry = std::move(express_proven_.front());
     express_proven_.pop_front();
     if (auto job = start_express(std::move(entry), now_ms)) return job;
@@ -216,11 +236,9 @@ std::optional<Scheduler::Start> Scheduler::take_proven(std::uint64_t now_ms) {
 
 /// The newest of each lane in turn: of many that hang, those behind would come when nobody waits for them.
 std::optional<Scheduler::Start> Scheduler::take_newest(std::uint64_t now_ms) {
-  while (!express_trial_.empty()) {
+  while (!express_trial_.empty() && has_room(false, true, now_ms)) {
     auto lane = express_trial_.upper_bound(lane_);
     if (lane == express_trial_.end()) lane = express_trial_.begin();
-    const Hop& hop = *lane->second.back().hop;
-    if (!hop.proven && may_start(hop, now_ms) && !may_try(now_ms)) return std::nullopt;
     lane_ = lane->first;
     Express entry = std::move(lane->second.back());
     lane->second.pop_back();
@@ -237,7 +255,7 @@ std::optional<Scheduler::Start> Scheduler::start_express(Express entry, std::uin
   job.id = entry.id;
   job.recipients = std::move(entry.recipients);
   std::erase_if(job.recipients, [&](std::uint32_t n) { return taken_.contains({job.id, n}); });
-  if (job.recipients.empty() || !may_start(hop, now_ms) || (!hop.proven && !may_try(now_ms))) {
+  if (job.recipients.empty() || !may_start(hop, now_ms) || !has_room(hop.proven, true, now_ms)) {
     place(hop, now_ms);
     return std::nullopt;
   }
@@ -250,7 +268,7 @@ Scheduler::Hop* Scheduler::pop_ready(std::uint64_t now_ms) {
   for (int i = 0; i < 2; ++i) {
     bool trial = (turn_ / 4 + static_cast<std::uint32_t>(i)) % 2 != 0;
     ReadyList& list = trial ? ready_trial_ : ready_proven_;
-    while (!list.empty() && !(trial && trials_ > 0 && trials_ >= limits_.at_once / 2)) {
+    while (!list.empty() && has_room(!trial, false, now_ms)) {
       Hop* hop = list.front();
       list.pop_front();
       --hop->listed;
@@ -321,8 +339,12 @@ void Scheduler::begin(Start& job, Hop& hop, std::uint64_t now_ms) {
   job.hop = *hop.name;
   job.trial = !hop.proven;
   job.began_ms = now_ms;
-  job.paced = job.trial && trials_ > 0 && trials_ >= limits_.at_once / 2;
-  if (job.paced) credit_ -= std::min(credit_, kHangMs);
+  job.paced = in_reserve(hop.proven);
+  if (job.paced) {
+    credit_ -= std::min(credit_, kHangMs);
+    ++paced_;
+    if (job.trial) ++paced_trials_;
+  }
   for (std::uint32_t n : job.recipients) taken_.insert({job.id, n});
   ++jobs_;
   ++hop.jobs;

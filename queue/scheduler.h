@@ -1,10 +1,10 @@
 // Which message goes to which next hop next. What waits is in the store; here are only the hops, what is in
 // flight, and a few rows that were read ahead for hops whose turn it is. Hops take turns, so one with a
 // hundred thousand recipients delays nobody; those that are not known to work share a part of the
-// connections, so dead ones cannot fill them; what was just accepted goes ahead of what has waited. Of the
-// part for the unknown, the last third is given out no faster than connections that hang come to their end:
-// so among any number of silent hosts the newest letter of each sender soon has its try. Pure: the clock,
-// chance and the store's answer are passed in. Caller: Deliveries, on the loop.
+// connections, so dead ones cannot fill them; what was just accepted goes ahead of what has waited. The last
+// connections of that part, and of all, are given out no faster than those that hang come to their end: so
+// among any number of silent or slow hosts the newest letter of each sender soon has its try. Pure: the
+// clock, chance and the store's answer are passed in. Caller: Deliveries, on the loop.
 #pragma once
 
 #include <algorithm>
@@ -132,7 +132,9 @@ class Scheduler {
   void release(const Start& job, Hop& hop, std::uint64_t now_ms);
 
   [[nodiscard]] std::size_t reserve() const { return std::max<std::size_t>(1, limits_.at_once / 4); }
-  bool may_try(std::uint64_t now_ms);
+  void add_express(Express entry, std::uint8_t lane);
+  [[nodiscard]] bool in_reserve(bool proven) const;
+  bool has_room(bool proven, bool express, std::uint64_t now_ms);
   void refill(std::uint64_t now_ms);
   std::optional<Start> take_proven(std::uint64_t now_ms);
   std::optional<Start> take_newest(std::uint64_t now_ms);
@@ -152,11 +154,11 @@ class Scheduler {
   std::deque<Express> express_proven_;
   std::map<std::uint8_t, std::deque<Express>> express_trial_;  ///< by lane; none is empty
   std::uint8_t lane_ = 0;                                      ///< had its turn last
-  // For tries beyond the half: a try costs kHangMs, each millisecond brings reserve().
+  // For the last jobs that there is room for: one costs kHangMs, each millisecond brings reserve().
   std::uint64_t credit_ = 0, credit_at_ms_ = 0;
   std::uint64_t paced_ms_ = UINT64_MAX;  ///< when there is enough for the next
   std::unordered_set<store::RecipientKey, RecipientHash> taken_;
-  std::size_t jobs_ = 0, trials_ = 0;
+  std::size_t jobs_ = 0, trials_ = 0, paced_ = 0, paced_trials_ = 0;
   std::uint32_t turn_ = 0;
 };
 

@@ -361,7 +361,7 @@ TEST_CASE("scheduler: limits over all hops, and a share for those that are known
   w.now += kCreditTime;
   CHECK(w.all().empty());
   for (std::uint32_t i = 0; i < 50; ++i) w.wait("good", 200 + i);
-  for (auto& job : w.all()) jobs.push_back(std::move(job));
+  for (auto& job : w.all_in_time()) jobs.push_back(std::move(job));
   CHECK(jobs.size() == 8);
   CHECK(count(jobs, "good") == 2);
   CHECK(w.scheduler.jobs() == 8);
@@ -496,7 +496,7 @@ TEST_CASE("scheduler: a hop that has proved itself leaves those that have not, t
   REQUIRE((job && job->hop == "works"));
   w.finish(*job);
   // No place is free for what has waited for untried hops; all that are left are for this one.
-  CHECK(w.all().size() == 3);
+  CHECK(w.all_in_time().size() == 3);
 }
 
 TEST_CASE("scheduler: a store that cannot be read is asked again a second later") {
