@@ -194,7 +194,7 @@ store_waiting_SRC  := tests/bench/store_waiting.cc
 store_waiting_LIBS := store core
 # a server that was taken over (tests/system/test_rogue.py)
 rogue_SRC  := tests/walls/rogue.cc
-rogue_LIBS := core
+rogue_LIBS := net mail core
 # the table of what each row of lib/sandbox.cc is refused, call by call
 wall_table_SRC  := tests/walls/wall_table.cc $(filter-out %_test.cc,$(wildcard tests/unit/walls/*.cc))
 wall_table_LIBS := core

@@ -240,7 +240,7 @@ void Delivery::stop(const char* status, const std::string& why, bool may_wait) {
 void Delivery::tick(Moment now) {
   if (completed_ || now - began_ < kLimit) return;
   late_ = true;
-  stop("4.4.7", "the attempt took too long", false);
+  stop("4.4.2", "the attempt took too long", false);
 }
 
 // ---- log
@@ -262,7 +262,7 @@ void Delivery::log(const JobDone& done) const {
     auto line = office_.log().event("attempt");
     line.kv("id", job_->id.text()).kv("to", to).kv("hop", job_->hop.name).kv("result", result);
     if (!done.host.empty()) line.kv("host", done.host);
-    line.kv("tls", done.tls.empty() ? std::string("none") : done.tls);
+    line.kv("tls", done.tls.empty() ? std::string("no") : done.tls);
     line.kv("status", first.status).kv("reply", first.reply);
     line.kv("seconds",
             std::to_string(seconds / 1000) + "." + std::to_string(1000 + seconds % 1000).substr(1));

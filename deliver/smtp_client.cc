@@ -273,7 +273,7 @@ void SmtpClient::begin(Mail mail, Actions& actions) {
   expected_.clear();
   next_ = must_reset_ ? Step::kRset : Step::kMail;
   next_rcpt_ = answered_rcpt_ = 0;
-  mail_refused_ = mail_taken_ = empty_end_ = dsn_ = false;
+  mail_refused_ = mail_taken_ = dsn_ = false;
   body_ = Body::kNone;
   body_sent_ = 0;
   dots_ = {};
@@ -460,7 +460,6 @@ void SmtpClient::on_data_reply(const Reply& reply, Actions& actions) {
   if (go && count(kTaken) > 0) return open_body(actions);
   if (go) {
     // RFC 2920 3.1: who sent DATA behind recipients that were all refused owes an end.
-    empty_end_ = true;
     expected_.push_back(Step::kEnd);
     return say(".\r\n", actions);
   }

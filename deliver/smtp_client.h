@@ -194,7 +194,6 @@ class SmtpClient {
   std::vector<std::size_t> over_;  ///< more than the host takes in one transaction, by its own word
   bool dsn_ = false;
   Body body_ = Body::kNone;
-  bool empty_end_ = false;  ///< a lone dot went out, for nobody was taken
   std::uint64_t body_sent_ = 0;
   po::DotEncoder dots_;
   std::optional<To7Bit> converter_;

@@ -1,6 +1,6 @@
-// `post.office account ...` and `form ...` while nothing runs: this program takes the directory's lock itself
-// and runs the same function that accounts would. Root becomes the suite's user first, so that no file gets
-// another owner.
+// `post.office account ...`, `form ...` and the like while nothing runs: this program takes the directory's
+// lock itself and runs the same function that accounts would. Root becomes the suite's user first, so that no
+// file gets another owner.
 #pragma once
 
 #include "dispatcher/client.h"

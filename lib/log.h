@@ -1,7 +1,6 @@
 // One event, one line of key=value. The descriptor is append-only and inherited; a line is one write(2), so
 // lines of several processes do not mix. Values with a space, quote, control or non-ASCII octet are quoted
-// and escaped
-// (\" \\ \xNN), so hostile bytes cannot forge a line. Begins with time=, proc= and event=.
+// and escaped (\" \\ \xNN), so hostile bytes cannot forge a line. Begins with time=, proc= and event=.
 #pragma once
 
 #include <concepts>

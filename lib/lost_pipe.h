@@ -1,7 +1,7 @@
 // How long a server has been without its pipe to accounts or queue. When a process dies, the dispatcher hands
 // out new pipes with its next start; but a pipe may also break between two processes that live on (one found
 // garbage in it, or ran out of descriptors), and then nobody makes a new one. A server that has waited longer
-// than any restart takes ends itself: its own start brings new pipes. Callers: smtpd, pop3d.
+// than any restart takes ends itself: its own start brings new pipes. Callers: smtpd, pop3d, smtp-deliver.
 #pragma once
 
 #include <chrono>

@@ -38,7 +38,6 @@ inline constexpr std::uint32_t kMaxFrame = 16 * kMiB;
 
 /// The processes, by role. A program has one role; several processes may have the same.
 enum class Role : std::uint8_t { kDispatcher, kAccounts, kQueue, kSmtpd, kPop3d, kSmtpDeliver, kCommand };
-inline constexpr Role kLastRole = Role::kCommand;
 [[nodiscard]] constexpr const char* role_name(Role r) {
   switch (r) {
     case Role::kDispatcher:

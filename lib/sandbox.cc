@@ -31,7 +31,7 @@ using messages::Role;
 constexpr const char* kDescriptors = "0 1 /dev/null, 2 4 log, 3 control socket, 5 notices";
 constexpr const char* kAlone = "descriptors by sessions, core files 0, processes 0";
 constexpr const char* kWithThreads = "descriptors by sessions, core files 0";
-constexpr const char* kServerFiles = "opens none; before: directory/ read only";
+constexpr const char* kServerFiles = "opens none; before: directory/, /etc/hosts, read only";
 
 // ---- THE TABLE
 constexpr Row kTable[] = {
@@ -46,8 +46,8 @@ constexpr Row kTable[] = {
     {Role::kPop3d, "pop3d", kDescriptors, "accounts queue", kServerFiles,
      "accepts POP3; UDP anywhere, TCP to ports of resolvers", kAlone, kBase | kResolver},
     {Role::kSmtpDeliver, "smtp-deliver", kDescriptors, "accounts queue",
-     "opens none; before: the list of certificate authorities, read only", "TCP and UDP anywhere", kAlone,
-     kBase | kResolver | kConnect},
+     "opens none; before: the list of certificate authorities, /etc/hosts, read only", "TCP and UDP anywhere",
+     kAlone, kBase | kResolver | kConnect},
 };
 
 // ---- the sets

@@ -9,8 +9,7 @@
 
 namespace po {
 
-/// One line with its end: "2026-11-26 02:25:00.123Z  0ab...  delivered to <bob@example.org>  host=...
-/// reply=..."
+/// One line with its end: the time, the event, then the other fields as "key=value".
 [[nodiscard]] std::string story_line(const LogRecord& record);
 /// One JSON object with all fields as strings, and a line end.
 [[nodiscard]] std::string story_json(const LogRecord& record);

@@ -78,6 +78,7 @@ static Report late_report(const WaitingRow& row) {
   r.words = "It has not been possible to reach the next mail system yet.";
   if (row.row.last.empty()) return r;
   const store::Attempt& last = row.row.last.back();
+  r.status = "4.0.0";  // the last attempt's words say more
   r.words = last.reply;
   r.host = last.host;
   r.remote = !last.host.empty();

@@ -100,16 +100,17 @@ constexpr Advice kAdvice[] = {
     {"x.3.4",
      "The message is too large for that system. Send it in smaller parts, or put what is attached "
      "where it can be fetched from."},
-    {"x.4.1", "The host of the recipient did not answer. If it is to last, its operators have to know."},
+    {"x.4.1",
+     "The host of the recipient did not answer. If this goes on, tell its operators by other means."},
     {"x.4.4",
      "It cannot be found out where mail for this domain is to go. Look for a slip of the pen behind "
      "the @; if there is none, its operators have to know."},
     {"x.4.6",
-     "The message went round in a circle. An address forwards to one that leads back to it; whoever "
-     "set that up has to mend it."},
+     "The message went round in a circle. Who has to mend it is said above; if nobody is named, it is "
+     "whoever set up the forwarding."},
     {"x.4.7",
-     "It was tried for as long as messages are kept. If it still matters, reach the recipient by "
-     "other means, and send it again when the other system works."},
+     "If it still matters, reach the recipient by other means, and send it again when the other "
+     "system works."},
     {"x.6.7",
      "The address or the header has characters that the other system cannot handle. Use an address "
      "in plain letters, if there is one."},
@@ -242,7 +243,10 @@ class Writer {
           r.host.empty() ? "The host there said:" : "The host " + shown(r.host, kShown) + " said:", "    ");
     }
     if (!r.words.empty()) put_lines(text, shown(r.words, 500), r.remote ? "      " : "    ");
-    std::string_view advice = action_ == Action::kRelayed ? "" : advice_for(r.status);
+    bool by_us = r.status == "5.7.1" && !r.remote;
+    std::string_view advice = action_ == Action::kRelayed ? ""
+                              : by_us                     ? "Ask your Postmaster why."
+                                                          : advice_for(r.status);
     if (!advice.empty()) put_lines(text, advice, "    ");
   }
 

@@ -45,7 +45,7 @@ struct Original {
 /// What notices are made with.
 struct Style {
   std::string hostname;                   ///< of this host
-  std::uint64_t full_size = 50ULL << 10;  ///< larger messages are returned as their headers alone
+  std::uint64_t full_size = 37ULL << 10;  ///< larger messages are returned as their headers alone
   std::uint64_t lifetime_ms = 0;          ///< how long is tried in all
 };
 

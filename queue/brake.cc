@@ -95,6 +95,7 @@ BrakeVerdict Brake::ask(const BrakedSender& sender, std::uint32_t recipients, co
   }
   verdict.allowed = false;
   verdict.hourly = !over_day;  // who is over both has to wait for the day
+  verdict.recipients = recipients;
   verdict.limit = over_day ? limits.per_day : limits.per_hour;
   std::uint64_t today = now_ms / kDay + 1;
   verdict.tell = counts.told_day != today;
@@ -105,6 +106,10 @@ BrakeVerdict Brake::ask(const BrakedSender& sender, std::uint32_t recipients, co
 // ---- what is said
 
 std::string brake_text(const BrakeVerdict& v) {
+  if (v.recipients > v.limit) {
+    return fmt::format("too many recipients elsewhere in one message: at most {} within {}; send it in parts",
+                       v.limit, v.hourly ? "an hour" : "a day");
+  }
   return fmt::format("too many recipients: at most {} within {}, {} were taken; try later", v.limit,
                      v.hourly ? "an hour" : "a day", v.hourly ? v.in_hour : v.in_day);
 }
@@ -150,7 +155,8 @@ std::string brake_notice(const BrakeNotice& n, std::string_view hostname, std::s
   out += advice(n.sender.kind);
   out += fmt::format(
       "\r\nWhat waits can be seen with post.office queue list, stopped with post.office queue\r\n"
-      "hold --sender ADDRESS, and thrown away with post.office queue remove.\r\n"
+      "hold --sender ADDRESS, and thrown away with post.office queue remove --discard\r\n"
+      "--sender ADDRESS.\r\n"
       "If the mail is wanted, raise Recipients-per-{}-per-{} in form Mail Queue.\r\n"
       "There is no further message about this sender today.\r\n",
       v.hourly ? "Hour" : "Day", counted_name(n.sender.kind));

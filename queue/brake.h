@@ -43,6 +43,7 @@ struct BrakeVerdict {
   bool allowed = true;
   bool tell = false;                      ///< the Postmaster has not heard of this sender today
   std::uint64_t in_hour = 0, in_day = 0;  ///< counted before this message
+  std::uint32_t recipients = 0;           ///< of this message, if it is not allowed
   std::uint32_t limit = 0;                ///< that it would be over
   bool hourly = false;                    ///< the limit is that of the hour
 };

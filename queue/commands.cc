@@ -204,10 +204,11 @@ Task mailq(const CommandParts& p, const Words& words) {
 }
 
 Task show(const CommandParts& p, const Words& words) {
-  constexpr std::string_view kForm = "ID [--headers | --content] [--json]";
+  constexpr std::string_view kForm = "ID [--headers | --content | --json]";
   auto parsed = parse_queue_words(words, {"--json", "--headers", "--content"});
   if (!parsed) return usage("queue show", parsed.error().text, kForm);
-  if (parsed->filter.ids.size() != 1) return usage("queue show", "one id", kForm);
+  if (parsed->filter.ids.size() != 1 || parsed->filter.selects_by_more_than_ids())
+    return usage("queue show", "one id", kForm);
   bool headers = parsed->has("--headers"), content = parsed->has("--content"), json = parsed->has("--json");
   if (headers + content + json > 1) return usage("queue show", "one option at most", kForm);
   auto part = headers   ? QueueShow::Part::kHeaders
@@ -283,6 +284,10 @@ Task change(const CommandParts& p, const ChangeWord& change, const Words& words)
   options.json = parsed->has("--json");
   options.to = parsed->to;
   options.all = parsed->filter.all;
+  if (!options.to.empty()) {
+    auto hop = p.control.hop_by(options.to, "somebody@example.org");
+    if (!hop) return usage(command, hop.error().text, form_of(change.word));
+  }
   if (change.word == "remove") {
     if (parsed->has("--bounce") == parsed->has("--discard")) {
       return usage(command, "say --bounce (the senders are told) or --discard (nobody is told)",

@@ -373,9 +373,10 @@ void Deliveries::home(Running job) {
     // A row is one recipient: what it cannot become whole it does not become in part.
     if (count(Target::Kind::kRemote) > 1 || count(Target::Kind::kHeld) > 0) {
       row.row.held = true;
-      verdicts.lines.push_back({"held", row.row.address,
-                                "it leads to several addresses elsewhere, and can be released to one",
-                                "4.3.5", 0, row.row.attempts});
+      verdicts.lines.push_back(
+          {"held", row.row.address,
+           "it leads to several addresses elsewhere: let it lead to one, then release it again", "4.3.5", 0,
+           row.row.attempts});
       verdicts.later.push_back({row.key.n, std::move(row.row)});
       continue;
     }
@@ -529,11 +530,12 @@ po::Result<store::Settle> Deliveries::fail(const MessageId& id, const std::vecto
   settle.id = id;
   settle.gone = std::move(verdicts.gone);
   settle.notices = std::move(*notices);
-  std::uint64_t now = now_ms();
-  for (const store::Accept& notice : settle.notices) {
-    for (const store::Waiting& w : notice.waiting) scheduler_.note(w.hop, now + 2 * kSecondMs, now);
-  }
   return settle;
+}
+
+void Deliveries::noticed(const store::Accept& notice, const MessageId& about) {
+  settlements_.noticed(notice, about, "failed");
+  pump_soon();
 }
 
 po::Result<directory::Resolution> Deliveries::explain(std::string_view address) const {

@@ -61,6 +61,7 @@ class Deliveries final : public DeliveryControl {
   [[nodiscard]] po::Result<store::Settle> fail(const po::MessageId& id,
                                                const std::vector<store::WaitingRow>& rows,
                                                std::string_view status, std::string_view why) override;
+  void noticed(const store::Accept& notice, const po::MessageId& about) override;
   [[nodiscard]] po::Result<directory::Resolution> explain(std::string_view address) const override;
   [[nodiscard]] po::messages::NextHop next_hop(std::string_view address,
                                                std::string_view sender) const override;

@@ -37,6 +37,9 @@ class DeliveryControl {
                                                        const std::vector<store::WaitingRow>& rows,
                                                        std::string_view status, std::string_view why) = 0;
 
+  /// That change is on disk with this notice (its body is not looked at).
+  virtual void noticed(const store::Accept& notice, const po::MessageId& about) = 0;
+
   /// Where an address leads, with every step. `address` is canonical.
   [[nodiscard]] virtual po::Result<directory::Resolution> explain(std::string_view address) const = 0;
   /// By the mail routing table as it is now; of the domain of `address`, for mail from `sender`.

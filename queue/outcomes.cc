@@ -70,8 +70,8 @@ class Judge {
     Report report = report_of(row, outcome);
     if (outcome.kind == Kind::kDone) return delivered(row, std::move(report));
     if (outcome.kind == Kind::kPermanent) return failed(row, "bounced", std::move(report));
-    if (is_expired(times_, arrival_ms_, moment_.now_ms)) return expired(row, std::move(report));
     if (done_.hop == HopState::kUnseen && !outcome.remote) return untried(row);
+    if (is_expired(times_, arrival_ms_, moment_.now_ms)) return expired(row, std::move(report));
     defer(row, std::move(report));
   }
 

@@ -12,6 +12,12 @@ using store::Waiting;
 using Verb = QueueChange::Verb;
 using Step = CommandTask::Step;
 
+/// A change of one message, for when it is on disk.
+struct QueueChange::Written {
+  std::vector<FoundRow> rows;
+  std::vector<store::Accept> notices;  ///< without their bodies
+};
+
 /// What is on its way to the store. It outlives its command, whose terminal may go at any time: the claims
 /// must be given back, and the scheduler told, in any case.
 struct QueueChange::Batch {
@@ -25,7 +31,7 @@ struct QueueChange::Batch {
   std::string failure;
   std::function<void()> done;
 
-  void on_written(const store::Result<std::uint64_t>& result, const std::vector<FoundRow>& rows);
+  void on_written(const store::Result<std::uint64_t>& result, const Written& written);
   void log_changes(const std::vector<FoundRow>& rows) const;
   void failed(const std::vector<FoundRow>& rows, std::string why);
   void give_back();
@@ -90,15 +96,16 @@ void QueueChange::Batch::log_changes(const std::vector<FoundRow>& rows) const {
   }
 }
 
-void QueueChange::Batch::on_written(const store::Result<std::uint64_t>& result,
-                                    const std::vector<FoundRow>& rows) {
+void QueueChange::Batch::on_written(const store::Result<std::uint64_t>& result, const Written& written) {
   --office.changes_in_work;
   --open;
   if (result) {
     recipients += *result;
-    log_changes(rows);
+    log_changes(written.rows);
+    for (const store::Accept& notice : written.notices)
+      control.noticed(notice, written.rows[0].waiting.key.id);
   } else if (!office.lost(result.error())) {
-    failed(rows, result.error().text);
+    failed(written.rows, result.error().text);
   }
   if (open > 0) return;
   give_back();
@@ -141,6 +148,17 @@ po::Result<Settle> QueueChange::settle_of(const MessageId& id, const std::vector
 
 // ---- a batch
 
+static std::vector<store::Accept> without_bodies(const std::vector<store::Accept>& notices) {
+  std::vector<store::Accept> out;
+  for (const store::Accept& notice : notices) {
+    store::Accept& light = out.emplace_back();
+    light.id = notice.id;
+    light.deliveries = notice.deliveries;
+    light.waiting = notice.waiting;
+  }
+  return out;
+}
+
 QueueChange::ByMessage QueueChange::claim(std::vector<FoundRow> found) {
   ByMessage messages;
   for (FoundRow& row : found) {
@@ -170,7 +188,7 @@ void QueueChange::begin_batch(ByMessage messages) {
     }
     ++batch_->open;
     ++office_.changes_in_work;
-    auto shared = std::make_shared<std::vector<FoundRow>>(std::move(rows));
+    auto shared = std::make_shared<Written>(Written{std::move(rows), without_bodies(settle->notices)});
     office_.writer.add(std::move(*settle),
                        [batch = batch_, shared](const store::Result<std::uint64_t>& result) {
                          batch->on_written(result, *shared);
@@ -222,8 +240,12 @@ Step QueueChange::report(CommandOutput& out) const {
     out.out += fmt::format("{{\"recipients\":{},\"messages\":{},\"busy\":{},\"unchanged\":{}}}\n",
                            recipients_, messages_, busy_, unchanged_);
   } else {
-    out.out += fmt::format("{} of {} message{}: {}\n", recipients_text(recipients_), messages_,
-                           messages_ == 1 ? "" : "s", done_word(options_.verb));
+    if (recipients_ > 0) {
+      out.out += fmt::format("{} of {} message{}: {}\n", recipients_text(recipients_), messages_,
+                             messages_ == 1 ? "" : "s", done_word(options_.verb));
+    } else if (busy_ == 0 && unchanged_ == 0) {
+      out.out += "nothing that waits fits this selection\n";
+    }
     if (busy_ > 0) {
       out.out += fmt::format("{} being delivered at this moment: left alone\n", recipients_text(busy_));
     }

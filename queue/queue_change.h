@@ -38,6 +38,7 @@ class QueueChange final : public CommandTask {
 
  private:
   struct Batch;
+  struct Written;
   using ByMessage = std::map<po::MessageId, std::vector<FoundRow>>;
   ByMessage claim(std::vector<FoundRow> found);
   void begin_batch(ByMessage messages);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/text.h"
+#include "queue/routing.h"
 
 namespace queue {
 
@@ -30,16 +31,14 @@ RowState state_of(const store::Waiting& row, bool in_flight) {
   return row.attempts > 0 ? RowState::kDeferred : RowState::kNew;
 }
 
-std::string_view domain_of(std::string_view address) {
-  auto at = address.rfind('@');
-  return at == std::string_view::npos ? std::string_view{} : address.substr(at + 1);
-}
-
 // ---- judging
 
 bool QueueFilter::selects() const {
-  return all || !ids.empty() || !sender.empty() || !recipient.empty() || !domain.empty() || !hop.empty() ||
-         older_ms || state;
+  return !ids.empty() || selects_by_more_than_ids();
+}
+
+bool QueueFilter::selects_by_more_than_ids() const {
+  return all || !sender.empty() || !recipient.empty() || !domain.empty() || !hop.empty() || older_ms || state;
 }
 
 bool QueueFilter::takes_sender(std::string_view address) const {
@@ -53,7 +52,7 @@ bool QueueFilter::takes(const store::WaitingRow& row, bool in_flight, std::uint6
   if (older_ms && row.key.id.made_ms() + *older_ms > now_ms) return false;
   if (state && *state != state_of(w, in_flight)) return false;
   if (!hop.empty() && !po::matches_wildcards(hop, w.hop)) return false;
-  if (!domain.empty() && !po::matches_wildcards(domain, domain_of(w.address))) return false;
+  if (!domain.empty() && !po::matches_wildcards(domain, domain_part(w.address))) return false;
   return recipient.empty() || po::matches_wildcards(recipient, w.address) ||
          (!w.original.empty() && po::matches_wildcards(recipient, w.original));
 }

@@ -37,6 +37,7 @@ struct QueueFilter {
 
   /// Whether anything narrows it down, or --all says that nothing is to.
   [[nodiscard]] bool selects() const;
+  [[nodiscard]] bool selects_by_more_than_ids() const;
   /// Whether the sender must be known to judge: it is in the message, not in the row.
   [[nodiscard]] bool needs_sender() const { return !sender.empty(); }
   [[nodiscard]] bool takes_sender(std::string_view address) const;
@@ -60,7 +61,5 @@ struct QueueWords {
 
 /// "90s", "30m", "4h", "2d", "1w" in milliseconds.
 [[nodiscard]] std::optional<std::uint64_t> parse_age(std::string_view text);
-/// Behind the last "@"; empty if there is none.
-[[nodiscard]] std::string_view domain_of(std::string_view address);
 
 }  // namespace queue

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "lib/text.h"
+#include "queue/routing.h"
 
 namespace queue {
 
@@ -32,7 +33,7 @@ void QueueSummary::count(const FoundRow& row) {
   ++total_[column];
   std::string_view key = row.waiting.row.hop;
   if (options_.by == By::kSenderDomain) {
-    key = domain_of(row.head->envelope.sender);
+    key = domain_part(row.head->envelope.sender);
     if (key.empty()) key = row.head->envelope.sender.empty() ? "<>" : "(no domain)";
   }
   auto at = by_key_.find(key);

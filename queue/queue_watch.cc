@@ -6,6 +6,7 @@
 
 #include "lib/story.h"
 #include "lib/text.h"
+#include "queue/routing.h"
 
 namespace queue {
 
@@ -46,7 +47,7 @@ bool QueueWatch::takes(const po::LogRecord& record) const {
   std::string_view to = record.get("to");
   if (record.has("from") && !filter_.takes_sender(record.get("from"))) return false;
   if (!record.has("from") && !filter_.sender.empty()) return false;
-  if (!filter_.domain.empty() && !po::matches_wildcards(filter_.domain, domain_of(to))) return false;
+  if (!filter_.domain.empty() && !po::matches_wildcards(filter_.domain, domain_part(to))) return false;
   return filter_.recipient.empty() || po::matches_wildcards(filter_.recipient, to);
 }
 

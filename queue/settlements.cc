@@ -49,11 +49,13 @@ void Settlements::finish(const Shared& s, const store::Result<std::uint64_t>& re
   for (const auto& later : s->change.later) {
     if (!later.now.held) scheduler_.note(later.now.hop, later.now.next_ms, now);
   }
-  for (const Accept& notice : s->change.notices) {
-    log_notice(notice, s->change.id, s->action);
-    queued(notice.id, {}, notice.waiting);
-  }
+  for (const Accept& notice : s->change.notices) noticed(notice, s->change.id, s->action);
   changed_();
+}
+
+void Settlements::noticed(const Accept& notice, const MessageId& about, std::string_view action) {
+  log_notice(notice, about, action);
+  queued(notice.id, {}, notice.waiting);
 }
 
 /// Of what the store would never take: first the notices go, then what is only told in later ones. What
@@ -85,8 +87,7 @@ void Settlements::write_notice(Accept notice, const MessageId& about, std::strin
       office_.parts.log.event("not-told").kv("id", about.text()).kv("why", result.error().text);
       return;
     }
-    log_notice(*shared, about, action);
-    queued(shared->id, {}, shared->waiting);
+    noticed(*shared, about, action);
     changed_();
   });
 }

@@ -1,7 +1,8 @@
 // Writes what became of recipients into the store, and tells the log and the scheduler when it is there.
 // Until then the recipients stay in flight: nobody tries them again before what is known of them is on disk.
 // The window in which a crash delivers a message twice is the one between the server's reply and this commit.
-// What cannot be written now (no space) is tried again until it can. Callers: Deliveries, Aging.
+// What cannot be written now (no space) is tried again until it can. Callers: Deliveries, Aging,
+// DomainStarts.
 #pragma once
 
 #include <deque>
@@ -37,6 +38,8 @@ class Settlements {
   void write(Settlement settlement);
   /// A message of queue's own that answers no Settle.
   void write_notice(store::Accept notice, const po::MessageId& about, std::string_view action);
+  /// A notice is on disk: lines in the log, and the scheduler.
+  void noticed(const store::Accept& notice, const po::MessageId& about, std::string_view action);
   /// What an Accept left waiting that is now committed: a line for each in the log, and the scheduler.
   void queued(const po::MessageId& id, std::string_view sender, const std::vector<store::Waiting>& waiting);
   [[nodiscard]] std::size_t open() const { return open_; }

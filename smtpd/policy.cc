@@ -25,36 +25,14 @@ bool RelayNetworks::allows(const po::messages::NetAddress& client, std::string_v
   return po::any_match(rules_, client, confirmed_name);
 }
 
-QueueStartPermissions::QueueStartPermissions(const std::vector<std::string>& lines) {
-  for (std::string_view line : lines) {
-    line = po::trim(line);
-    std::size_t blank = std::min(line.find_first_of(" \t"), line.size());
-    auto domain = po::parse_domain(line.substr(0, blank));
-    auto rule = po::parse_access_rule(po::trim(line.substr(blank)));
-    if (domain && rule) permissions_.push_back({std::move(*domain), std::move(*rule)});
-  }
-}
-
-static bool is_under(std::string_view domain, std::string_view parent) {
-  if (domain == parent) return true;
-  return domain.size() > parent.size() && domain.ends_with(parent) &&
-         domain[domain.size() - parent.size() - 1] == '.';
-}
-
 bool QueueStartPermissions::needs_name(std::string_view domain,
                                        const po::messages::NetAddress& client) const {
-  std::vector<po::AccessRule> rules;
-  for (const Permission& p : permissions_) {
-    if (is_under(domain, p.domain)) rules.push_back(p.rule);
-  }
-  return po::needs_name(rules, client);
+  return po::needs_name(directory::who_may_start(lines_, domain), client);
 }
 
 bool QueueStartPermissions::allows(std::string_view domain, const po::messages::NetAddress& client,
                                    std::string_view confirmed_name) const {
-  return std::any_of(permissions_.begin(), permissions_.end(), [&](const Permission& p) {
-    return is_under(domain, p.domain) && po::matches(p.rule, client, confirmed_name);
-  });
+  return po::any_match(directory::who_may_start(lines_, domain), client, confirmed_name);
 }
 
 std::optional<Refusal> refuse_recipient(const Resolution& resolution, const po::Mailbox& recipient,

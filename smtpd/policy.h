@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/access.h"
 #include "lib/address.h"
+#include "lib/directory/queue_start.h"
 #include "lib/directory/reader.h"
 #include "lib/directory/settings.h"
 #include "smtpd/reply.h"
@@ -32,22 +34,18 @@ class RelayNetworks {
   std::vector<po::AccessRule> rules_;
 };
 
-/// Queue-Start-Permissions, parsed: who may have what waits for a domain sent at once. A line is good for the
+/// Queue-Start-Permissions: who may have what waits for a domain sent at once. A line is good for the
 /// domain and all under it. Lines that do not parse (the form checks them) permit nothing.
 class QueueStartPermissions {
  public:
   QueueStartPermissions() = default;
-  explicit QueueStartPermissions(const std::vector<std::string>& lines);
+  explicit QueueStartPermissions(std::vector<std::string> lines) : lines_(std::move(lines)) {}
   [[nodiscard]] bool needs_name(std::string_view domain, const po::messages::NetAddress& client) const;
   [[nodiscard]] bool allows(std::string_view domain, const po::messages::NetAddress& client,
                             std::string_view confirmed_name) const;
 
  private:
-  struct Permission {
-    std::string domain;
-    po::AccessRule rule;
-  };
-  std::vector<Permission> permissions_;
+  std::vector<std::string> lines_;
 };
 
 /// Why a recipient is refused by where it leads; nothing if it is taken. `may_relay`: authenticated, local or

@@ -1,4 +1,4 @@
-// The mail routing table: from the domain of an address to its next hop (FEATURES items 81 and 82). An entry
+// The mail routing table: from the domain of an address to its next hop. An entry
 // is "pattern:host" with options behind it. Patterns: a domain (itself alone), "*.domain" (all under it), "*"
 // (all); the first that matches wins. Hosts: "*" (by MX, as if there were no entry), a host name, an address
 // literal "[192.0.2.1]", the latter two with ":port" if it is not 25. Options, separated by spaces:

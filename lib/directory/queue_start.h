@@ -1,6 +1,6 @@
-// Queue-Start-Permissions: who may have the mail sent that waits for a domain (qsnd and ETRN, FEATURES item
-// 87). A line is "domain access-restriction": the domain with all under it, and where its clients come from
-// (lib/access.h). Pure; the text comes from forms. Callers: smtpd; the forms, to check.
+// Queue-Start-Permissions: who may have the mail sent that waits for a domain (qsnd and ETRN). A line is
+// "domain access-restriction": the domain with all under it, and where its clients come from (lib/access.h).
+// Pure; the text comes from forms. Callers: smtpd; the forms, to check.
 #pragma once
 
 #include <string>

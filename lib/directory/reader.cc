@@ -106,10 +106,6 @@ po::Result<std::optional<Account>> Reader::account(std::uint64_t id) const {
   return record::get_account(*impl_->txn, impl_->tables, id);
 }
 
-po::Result<bool> Reader::is_local_domain(std::string_view domain) const {
-  return settings().map([&](const auto&) { return impl_->addresses.is_local(domain); });
-}
-
 po::Result<std::shared_ptr<const Settings>> Reader::settings() const {
   if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
   Impl::Look look(*impl_);

@@ -36,8 +36,6 @@ class Reader {
   /// Of the current settings; the same object until they change.
   [[nodiscard]] po::Result<std::shared_ptr<const RoutingTable>> routing() const;
   [[nodiscard]] po::Result<std::optional<Account>> account(std::uint64_t id) const;
-  /// Whether the domain (lower-case A-labels, or "[literal]") is local.
-  [[nodiscard]] po::Result<bool> is_local_domain(std::string_view domain) const;
   /// The current settings; cheap when nothing has changed since the last call (one look at the meta page).
   [[nodiscard]] po::Result<std::shared_ptr<const Settings>> settings() const;
   /// Counts commits.

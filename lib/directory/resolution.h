@@ -1,4 +1,4 @@
-// What an address leads to, in the order of DESIGN section 5: account -> channel alias (rewrite, start again)
+// What an address leads to, in the order of forms(5): account -> channel alias (rewrite, start again)
 // -> local mail domain (unknown there is an error) -> elsewhere. Accounts with forwarding addresses lead on;
 // loops are cut. Pure: the directory is passed in as questions. Callers: Reader::resolve() for smtpd (may
 // this recipient be taken?) and queue (where does it go?), `post.office route` (why?).

@@ -1,7 +1,6 @@
 // The system's settings as the servers use them: the values of all forms but Account Data, checked and
-// converted. The form declarations in lib/form own names, limits and
-// help text; the defaults here and there are the same by construction (a form's default is printed from a
-// default Settings).
+// converted. The form declarations in lib/form own names, limits and help text; the defaults here and there
+// are the same by construction (a form's default is printed from a default Settings).
 #pragma once
 
 #include <chrono>
@@ -62,19 +61,19 @@ struct Settings {
   // ---- Mail Queue
   std::uint32_t message_lifetime = 120;  ///< Message-Lifetime, hours; then it is returned
   std::uint32_t delay_warning = 4;       ///< Delay-Warning, hours; 0: none
-  std::uint64_t bounce_full_size = 37
-                                   << 10;  ///< Bounce-Full-Message-Size, octets: larger ones, headers alone
+  /// Bounce-Full-Message-Size, octets: of larger ones the header alone.
+  std::uint64_t bounce_full_size = 37 << 10;
   std::uint32_t deliveries_at_once = 500;  ///< Deliveries-at-Once: connections, all hosts together
   std::uint32_t deliveries_per_host = 20;  ///< Deliveries-per-Host: connections to one next hop
   std::uint32_t account_per_hour = 1000;  ///< Recipients-per-Hour-per-Account, 0: no limit; remote ones count
   std::uint32_t account_per_day = 5000;   ///< Recipients-per-Day-per-Account
   std::uint32_t user_per_hour = 1000;     ///< Recipients-per-Hour-per-UNIX-User
   std::uint32_t user_per_day = 5000;      ///< Recipients-per-Day-per-UNIX-User
-  std::uint32_t network_per_hour = 0;  ///< Recipients-per-Hour-per-Network: clients let in by Relay-Networks
-  std::uint32_t network_per_day = 0;   ///< Recipients-per-Day-per-Network
+  std::uint32_t network_per_hour = 0;     ///< Recipients-per-Hour-per-Network: clients that do not log in
+  std::uint32_t network_per_day = 0;      ///< Recipients-per-Day-per-Network
+  // ---- System Security, what came with mail to other hosts
   std::vector<std::string> trusted_users;  ///< Trusted-UNIX-Users: may set any sender; root always
-  std::vector<std::string>
-      queue_start;  ///< Queue-Start-Permissions: "domain access-restriction" (qsnd, ETRN)
+  std::vector<std::string> queue_start;    ///< Queue-Start-Permissions: "domain access-restriction"
 
   std::uint64_t revision = 0;  ///< generation of the last change of any of these forms
 

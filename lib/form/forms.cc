@@ -294,7 +294,8 @@ Section waiting() {
 
 Section deliveries() {
   return {"----- DELIVERY -----",
-          {number("Deliveries-at-Once", 1, 100'000, "connections to all hosts together",
+          {number("Deliveries-at-Once", 1, 100'000,
+                  "connections to all hosts together; at most 500 for each smtp-deliver process",
                   "Further mail waits its turn."),
            number("Deliveries-per-Host", 1, 10'000, "connections to one host or domain",
                   "It begins with less and grows as long as that goes well.")}};
@@ -305,13 +306,14 @@ Section brake() {
       "----- OUTGOING BRAKE -----",
       {number("Recipients-per-Hour-per-Account", 0, kNoLimit, "0 for no limit",
               "Recipients elsewhere that one account may send to; more are put off, and the Postmaster is "
-              "told once: a stolen password looks like this."),
+              "told once a day: a stolen password looks like this."),
        number("Recipients-per-Day-per-Account", 0, kNoLimit, "0 for no limit", "Likewise."),
        number("Recipients-per-Hour-per-UNIX-User", 0, kNoLimit, "0 for no limit",
               "The same for each user of this host who sends by sendmail."),
        number("Recipients-per-Day-per-UNIX-User", 0, kNoLimit, "0 for no limit", "Likewise."),
        number("Recipients-per-Hour-per-Network", 0, kNoLimit, "0 for no limit",
-              "The same for each client, by IPv4 address or IPv6 /64, that Relay-Networks lets in."),
+              "The same for each client, by IPv4 address or IPv6 /64, that does not log in. Mail for "
+              "Relay-Domains and what is forwarded counts too."),
        number("Recipients-per-Day-per-Network", 0, kNoLimit, "0 for no limit", "Likewise.")}};
 }
 

@@ -190,15 +190,23 @@ class Rogue:
     def receive(self, target, limit=20.0):
         """One frame: (type, serial, payload); descriptors are counted in `kept`."""
         deadline = time.monotonic() + limit
+        while not (got := self.receive_soon(target, 1000)):
+            assert time.monotonic() < deadline, f"{self.name}: no answer within {limit} s"
+        return got
+
+    def receive_soon(self, target, ms):
+        """The same, or None if there is no whole one and nothing more comes for so long."""
         buffer = self.buffers.get(target, b"")
         while len(buffer) < 12 or len(buffer) < 12 + struct.unpack("<I", buffer[:4])[0]:
-            closed, self.kept, octets = self.read_some(target, 1000)
+            closed, self.kept, octets = self.read_some(target, ms)
             if closed:
                 self.buffers[target] = b""
                 self.dropped = True
                 raise Dropped(f"{self.name}: the pipe was closed")
-            assert octets or time.monotonic() < deadline, f"{self.name}: no answer within {limit} s"
             buffer += octets
+            self.buffers[target] = buffer
+            if not octets:
+                return None
         length, kind, _, serial = struct.unpack("<IHHI", buffer[:12])
         self.buffers[target] = buffer[12 + length:]
         return kind, serial, buffer[12:12 + length]
@@ -274,16 +282,46 @@ class Rogue:
         self.socket.close()
 
 
-class RogueInstance(Instance):
-    """smtpd.1 and pop3d.1 are the real ones; all others are taken over."""
+def job_done(job, outcomes, serial=None, hop=0, host="mx.example[192.0.2.1]:25", tls="", dsn=False):
+    """`outcomes`: (n, kind, words, status)."""
+    return frame("JobDone", job.id + bytes([hop]) + text(host) + text(tls) + bytes([dsn]) + listed(
+        [struct.pack("<IB?", n, kind, True) + text(words) + text(status) for n, kind, words, status in outcomes]),
+        job.serial if serial is None else serial)
 
-    def __init__(self, build, smtpd, pop3d, **options):
+
+class Job:
+    def __init__(self, serial, payload):
+        r = Reader(payload)
+        self.serial, self.id, self.hop = serial, r.take("12s"), r.text()
+        r.take("B")  # by MX
+        r.text(), r.take("HB")  # host, port, TLS
+        r.text(), r.text(), r.text()  # user, source, HELO
+        self.sender = r.text()
+        r.take("B"), r.text(), r.take("??")  # RET, ENVID, SMTPUTF8, 8BITMIME
+        self.recipients = {}
+        for _ in range(r.take("I")):
+            n = r.take("I")
+            self.recipients[n] = r.text().decode()
+            r.take("B"), r.text()  # NOTIFY, ORCPT
+
+
+class RogueInstance(Instance):
+    """smtpd.1 and pop3d.1 are the real ones; all others are taken over, and every smtp-deliver if there is to be any."""
+
+    def __init__(self, build, smtpd, pop3d, deliver=0, **options):
         self.rogue_ports = dict(zip(("smtpd", "pop3d"), free_ports(2)))
+        self.taken = ["smtpd", "pop3d"]
+        if deliver:  # they come to us: we are where their name server would be
+            self.taken.append("smtp-deliver")
+            self.deliverers = socket.create_server(("127.0.0.1", 0))
+            self.deliverers.settimeout(30)
+            options |= {"resolvers": [f"127.0.0.1:{self.deliverers.getsockname()[1]}"],
+                        "extra": [*options.get("extra", ()), f"smtp-deliver {deliver}"]}
         super().__init__(build, smtpd=1 + smtpd, pop3d=1 + pop3d, **options)
 
     def _install(self):
         super()._install()
-        for name in ("smtpd", "pop3d"):
+        for name in self.taken:
             path = self.program / name
             path.rename(path.with_name(name + ".real"))
             shutil.copyfile(self.build / "tests" / "rogue", path)
@@ -299,6 +337,16 @@ class RogueInstance(Instance):
     def rogue(self, name, receive_buffer=None, limit=30):
         """A taken-over process that serves no master yet. The real one listens there as well: then once more."""
         deadline = time.monotonic() + limit
+        while name == "smtp-deliver":
+            s = self.deliverers.accept()[0]
+            s.settimeout(25)
+            greeting = b""
+            with contextlib.suppress(ConnectionError):
+                while not greeting.endswith(b"\r\n") and (piece := s.recv(1)):
+                    greeting += piece
+            if greeting.startswith(b"rogue "):
+                return Rogue(s, greeting.decode().split()[1])
+            s.close()
         while True:
             s = socket.socket()
             if receive_buffer:

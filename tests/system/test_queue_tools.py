@@ -98,8 +98,11 @@ class QueueTools(OutboundTest):
         user = self.user()
         message = self.waiting_letter("bounced by hand", user=user)
         self.queue("remove", "--bounce", message)
-        self.assertIn(b"Subject: bounced by hand", self.notice(user))
+        notice = self.notice(user)
+        self.assertIn(b"Subject: bounced by hand", notice)
+        self.assertIn(b"Ask your Postmaster why.", notice)
         self.assertFalse(self.waiting(message))
+        self.assertIn(f"about={message} action=failed", self.instance.log_text())
 
     def test_expire_returns_it_now(self):
         user = self.user()

@@ -3,6 +3,7 @@ accounts and queue, and an smtpd and a pop3d that send whatever they are told to
 import contextlib
 import hashlib
 import hmac
+import json
 import os
 import random
 import re
@@ -11,20 +12,22 @@ import socket
 import struct
 import time
 import unittest
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from content import random_content, without_trace
 from harness import Pool, SystemTest, assert_no_crash, needs_root
 from instance import sanitized
 from rogue import (ACCOUNTS, CONTROL, DENIED, DONE, GRANTED, MAX_FRAME, NOTICES, PERMANENT, QUEUE, TEMPORARY, TOO_MANY,
-                   TYPES, BodyFile, Dropped, Mailbox, Message, Reader, RogueInstance, Submitted, Verdict, authenticate, client, expunge,
-                   frame, listed, open_mailbox, recipient, retrieve, submit, text)
+                   TYPES, BodyFile, Dropped, Job, Mailbox, Message, Reader, RogueInstance, Submitted, Verdict, authenticate, client,
+                   expunge, frame, job_done, listed, open_mailbox, recipient, retrieve, submit, text)
 
 NOT_IN_BASE = (1 << 32) + 38  # ENOSYS: the call is not in the row
 ALLOWED = {("smtpd", ACCOUNTS): {"Authenticate"}, ("pop3d", ACCOUNTS): {"Authenticate"},
            ("smtpd", QUEUE): {"Submit", "OpenBody", "DropBody", "AskStored", "AskUsage", "StartDomain"},
            ("pop3d", QUEUE): {"OpenMailbox", "Retrieve", "Expunge", "CloseMailbox"},
-           ("smtpd", CONTROL): {"Ready"}, ("pop3d", CONTROL): {"Ready"}}
+           ("smtp-deliver", ACCOUNTS): {"AskRelayPassword"}, ("smtp-deliver", QUEUE): {"JobDone", "Hosts"},
+           ("smtpd", CONTROL): {"Ready"}, ("pop3d", CONTROL): {"Ready"}, ("smtp-deliver", CONTROL): {"Ready"}}
 ID = bytes(range(1, 13))
 # A whole and right frame of each type, as the role that may send it would.
 WHOLE = {
@@ -89,13 +92,14 @@ def attacks(role, target):
 
 class RogueTest(SystemTest):
     taken = {"smtpd": 2, "pop3d": 2}  # how many of each
+    security = {}
 
     @classmethod
     def setUpClass(cls):
         if sanitized(Pool.build):
             raise unittest.SkipTest("release build only")
         cls.instance = RogueInstance(Pool.build, **cls.taken, users=60, forms={
-            "system-security": {"Log-In-Failures-per-Account": "5"}})
+            "system-security": {**cls.security, "Log-In-Failures-per-Account": "5"}})
         cls.instance.start()
 
     @classmethod
@@ -590,6 +594,139 @@ class SmtpdTaken(RogueTest):
                 self.assert_works()
                 self.instance.status()
                 self.assertLess(time.monotonic() - start, 60)
+
+
+UNSEEN = 3  # of HopState
+
+
+class DelivererTaken(RogueTest):
+    """What it says counts for its own jobs, and is made plain."""
+    taken = {"smtpd": 0, "pop3d": 0, "deliver": 3}
+    security = {"Relay-Networks": ["127.0.0.0/8"]}
+
+    def setUp(self):
+        super().setUp()
+        self.rogues = [self.rogue("smtp-deliver") for _ in range(3)]
+
+    def send_mail(self, *recipients):
+        """From a user of ours; returns the user."""
+        user = self.user()
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().deliver(b"Subject: for elsewhere\r\n\r\nhere it is\r\n", to=list(recipients), sender=user.address)
+            smtp.quit()
+        return user
+
+    def job(self, rogues=None):
+        """(who got it, the job)"""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for rogue in rogues or self.rogues:
+                if got := rogue.receive_soon(QUEUE, 20):
+                    self.assertEqual(got[0], TYPES["Job"])
+                    return rogue, Job(*got[1:])
+        self.fail("no job came")
+
+    def waiting(self, address):
+        rows = [json.loads(line) for line in self.instance.command("queue", "list", "--json").stdout.splitlines()]
+        return next((row for row in rows if row["recipient"] == address), None)
+
+    def until_gone(self, address):
+        self.instance.until(lambda: not self.waiting(address), 10, f"{address} to leave the queue")
+
+    def test_answers_for_jobs_of_others(self):
+        with self.unharmed():
+            self.send_mail("a@one.example")
+            owner, job = self.job()
+            others = [r for r in self.rogues if r is not owner]
+            others[0].send(QUEUE, job_done(job, [(n, DONE, "250 ok", "2.0.0") for n in job.recipients]))
+            self.assertTrue(others[0].is_dropped(QUEUE), "another's answer was taken")
+            self.assertTrue(self.waiting("a@one.example"))
+            owner.send(QUEUE, job_done(job, [(99, DONE, "250 ok", "2.0.0")]))
+            self.assertTrue(owner.is_dropped(QUEUE), "an answer about nobody was taken")
+            self.assertTrue(self.waiting("a@one.example"))
+            last, again = self.job(others[1:])
+            self.assertEqual((again.id, again.recipients), (job.id, job.recipients))
+            last.send(QUEUE, job_done(again, [(n, DONE, "250 ok", "2.0.0") for n in again.recipients]))
+            self.until_gone("a@one.example")
+            # The second answer to a job is passed over, whatever it says.
+            last.send(QUEUE, job_done(again, [(n, PERMANENT, "550 no", "5.0.0") for n in again.recipients]))
+            self.send_mail("b@one.example")
+            last, job = self.job(others[1:])
+            last.send(QUEUE, job_done(job, [(n, DONE, "250 ok", "2.0.0") for n in job.recipients]))
+            self.until_gone("b@one.example")
+
+    def test_answers_that_nobody_asked_for(self):
+        with self.unharmed():
+            for octets in (frame("JobDone", WHOLE["JobDone"][12:], serial=0xfffffff0),
+                           frame("Hosts", WHOLE["Hosts"][12:], serial=0xfffffff0)):
+                self.rogues[0].send(QUEUE, octets)
+                self.assertTrue(self.rogues[0].is_dropped(QUEUE))
+                self.rogues[0].end()
+                self.rogues[0] = self.rogue("smtp-deliver")
+
+    def test_its_words_are_made_plain(self):
+        words = "550 no\r\nX-Forged: yes\r\n\r\n\0\x1b[2J\n--=_boundary\n" + "x" * 100_000
+        with self.unharmed():
+            user = self.send_mail("plain@two.example")
+            rogue, job = self.job()
+            rogue.send(QUEUE, job_done(job, [(n, PERMANENT, words, "5.9999.\r\n") for n in job.recipients],
+                                       host="mx\r\nX-Forged: yes", tls="\0\n"))
+            self.until_gone("plain@two.example")
+            self.instance.until(lambda: self.instance.fetch_all(user), 10, "the bounce")
+            notice = self.only_message(user)
+            self.assertNotIn(b"\nX-Forged", notice)
+            self.assertNotIn(b"\x1b", notice)
+            self.assertLess(len(notice), 10_000)
+            lines = self.log_lines("event=bounced", "to=plain@two.example")
+            self.assertEqual(len(lines), 1)
+            self.assertLess(len(lines[0]), 2000)
+
+    def test_stopped_for_ever(self):
+        """No attempt is counted, and it is not offered again at once."""
+        with self.unharmed():
+            self.send_mail("later@three.example")
+            rogue, job = self.job()
+            done = job_done(job, [(n, TEMPORARY, "stopping", "4.3.2") for n in job.recipients], hop=UNSEEN)
+            rogue.send(QUEUE, done.replace(struct.pack("<IB?", 0, TEMPORARY, True), struct.pack("<IB?", 0, TEMPORARY, False)))
+            soon = (datetime.now(timezone.utc) + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S")
+            self.instance.until(lambda: self.waiting("later@three.example")["next"] > soon, 5, "its next attempt")
+            row = self.waiting("later@three.example")
+            self.assertEqual((row["attempts"], row["reply"]), (0, None))
+            self.instance.command("queue", "remove", "--discard", row["id"])
+
+    def test_passwords_of_relays(self):
+        self.instance.set_relay_password("relay.example", "janie", "a secret of the relay")
+        ask = lambda host, user: Reader(self.rogues[0].ask(
+            ACCOUNTS, frame("AskRelayPassword", text(host) + text(user)), "RelayPassword"))
+        with self.unharmed():
+            got = ask("relay.example", "janie")
+            self.assertEqual((got.take("?"), got.text()), (True, b"a secret of the relay"))
+            for host, user in (("relay.example", "joe"), ("other.example", "janie"), ("", ""), ("../relay.example", "janie"),
+                               ("relay.example\0", "janie"), ("x" * 500, "y" * 500)):
+                got = ask(host, user)
+                self.assertEqual((got.take("?"), got.text()), (False, b""), host)
+
+    def test_z_flood(self):
+        with self.unharmed():
+            self.rogues[0].flood(ACCOUNTS, frame("AskRelayPassword", text("relay.example") + text("janie")) * 500, 100)
+            large = listed([struct.pack("<IB?", n, DONE, True) + text("") * 2 for n in range(120_000)])
+            self.rogues[1].flood(QUEUE, frame("JobDone", ID + b"\0" + text("") * 2 + b"\0" + large, serial=1), 50)
+            for rogue in self.rogues[:2]:
+                rogue.end()
+            self.assertLess(self.peak_kib("queue"), self.memory_bound_kib(200))
+            self.assertLess(self.peak_kib("accounts"), self.memory_bound_kib(400))
+
+
+class DelivererFrames(RogueTest):
+    taken = {"smtpd": 0, "pop3d": 0, "deliver": 14}
+
+    def test_wrong_frames(self):
+        with self.unharmed():
+            self.run_drop_attacks("smtp-deliver")
+
+    def test_wrong_frames_to_the_dispatcher(self):
+        with self.unharmed():
+            self.run_control_attacks("smtp-deliver")
 
 
 class Notices(RogueTest):

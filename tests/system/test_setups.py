@@ -354,7 +354,7 @@ client.podunk.edu.      IN MX   10 client.podunk.edu.
 
 
 class WithoutDns(SystemTest):
-    """`resolver none`: an invented domain, names from the hosts file alone (FEATURES 5 and 7)."""
+    """`resolver none`: an invented domain, names from the hosts file alone."""
 
     @classmethod
     def setUpClass(cls):

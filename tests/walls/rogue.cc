@@ -1,8 +1,9 @@
-// A server program that was taken over: it starts and confines itself as smtpd and pop3d do, and then does
-// what its master says, in octets of the master's choice. tests/system/rogue.py puts it in the place of both
-// programs; the first process of each ("smtpd.1") becomes the real program, so that mail goes on beside it.
+// A server program that was taken over: it starts and confines itself as smtpd, pop3d and smtp-deliver do,
+// and then does what its master says, in octets of the master's choice. tests/system/rogue.py puts it in the
+// place of these programs; the first smtpd and pop3d become the real ones, so that mail goes on beside it.
 //
-// The master is whoever connects to the service "rogue", one at a time. An order is u32 length of what
+// The master is whoever connects to the service "rogue", one at a time; an smtp-deliver, which has no
+// service, connects to its master, who is where its name server would be. An order is u32 length of what
 // follows, u8 what, u8 target, u16 a, u32 b, octets; an answer u32 length and octets (little-endian).
 // Descriptors that arrive are kept, and named by the order in which they came.
 #include <fcntl.h>
@@ -19,7 +20,9 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/dns.h"
 #include "lib/module.h"
+#include "lib/net_address.h"
 #include "lib/wire.h"
 
 namespace {
@@ -77,7 +80,9 @@ std::size_t send_all(int fd, std::string_view octets, const std::vector<int>& fd
 
 class Rogue final : public po::ModuleHandler {
  public:
-  explicit Rogue(po::Module& module) : module_(module) {}
+  explicit Rogue(po::Module& module) : module_(module) {
+    if (is_deliverer()) call_master();
+  }
 
   void on_listen(const po::messages::Listen& listen, Fd socket) override {
     if (!listen.service.starts_with("rogue")) return;  // that one is for the real server
@@ -92,21 +97,40 @@ class Rogue final : public po::ModuleHandler {
   void on_stop(std::uint32_t) override { module_.finished(); }
 
  private:
+  [[nodiscard]] bool is_deliverer() const { return module_.welcome().name.starts_with("smtp-deliver"); }
+
+  void call_master() {
+    auto servers = po::parse_dns_servers(module_.welcome().resolvers);
+    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage address{};
+    socklen_t size = servers && !servers->empty() ? po::to_sockaddr(servers->front(), address) : 0;
+    if (!fd || size == 0 || ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) {
+      again_.after(module_.loop(), std::chrono::milliseconds(100), [this] { call_master(); });
+      return;
+    }
+    greet(std::move(fd));
+  }
+
+  void greet(Fd master) {
+    master_ = std::move(master);
+    std::string greeting = "rogue " + module_.welcome().name + "\r\n";
+    send_all(master_.get(), greeting);
+    orders_.on_readable(module_.loop(), master_.get(), [this] { obey(); });
+  }
+
   void wait_for_master() {
     readable_.on_readable(module_.loop(), port_.get(), [this] {
-      master_ = Fd(::accept4(port_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!master_) return;  // another one was faster
-      std::string greeting = "rogue " + module_.welcome().name + "\r\n";
-      send_all(master_.get(), greeting);
+      Fd master(::accept4(port_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!master) return;  // another one was faster
       readable_.cancel();
-      orders_.on_readable(module_.loop(), master_.get(), [this] { obey(); });
+      greet(std::move(master));
     });
   }
 
   void lose_master() {
     orders_.cancel();
     master_.reset();
-    wait_for_master();
+    is_deliverer() ? call_master() : wait_for_master();
   }
 
   bool read_order(Order& order, std::string& octets) {
@@ -260,7 +284,7 @@ class Rogue final : public po::ModuleHandler {
 
   po::Module& module_;
   Fd port_, master_, zero_;
-  po::Event readable_, orders_;
+  po::Event readable_, orders_, again_;
   std::map<std::uint8_t, Fd> pipes_;
   std::map<std::uint8_t, unsigned> pipes_seen_;
   std::vector<Fd> kept_, parked_;
@@ -276,8 +300,10 @@ class Rogue final : public po::ModuleHandler {
 
 int main(int, char** argv) {
   std::string_view name = argv[0];
-  if (name.ends_with(".1")) become_real_program(argv);
-  po::Module module = po::Module::start_or_die(name.starts_with("smtpd") ? Role::kSmtpd : Role::kPop3d);
+  bool deliverer = name.starts_with("smtp-deliver");
+  if (name.ends_with(".1") && !deliverer) become_real_program(argv);
+  Role role = deliverer ? Role::kSmtpDeliver : name.starts_with("smtpd") ? Role::kSmtpd : Role::kPop3d;
+  po::Module module = po::Module::start_or_die(role);
   module.confine_or_die();
   Rogue rogue(module);
   return module.run(rogue);

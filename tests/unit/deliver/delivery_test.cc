@@ -313,5 +313,5 @@ TEST_CASE("delivery: the whole attempt has an end") {
   later.after(office.loop_, 20ms, [&] { d.tick(std::chrono::steady_clock::now() + 30min); });
   office.wait(1);
   // A host that kept us all this time is none that works.
-  CHECK(show(office.answers[0]) == "unavailable 10:temporary:4.4.7");
+  CHECK(show(office.answers[0]) == "unavailable 10:temporary:4.4.2");
 }

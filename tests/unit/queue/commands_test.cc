@@ -37,10 +37,11 @@ class FakeControl final : public DeliveryControl {
     failed_status = status;
     return settle;
   }
+  void noticed(const store::Accept&, const po::MessageId&) override {}
   po::Result<directory::Resolution> explain(std::string_view) const override { return resolution; }
   NextHop next_hop(std::string_view address, std::string_view) const override {
     NextHop hop;
-    hop.name = hop.host = std::string(domain_of(address));
+    hop.name = hop.host = std::string(domain_part(address));
     return hop;
   }
   po::Result<std::string> hop_by(std::string_view host, std::string_view) const override {
@@ -102,7 +103,7 @@ class Desk {
     for (std::string& r : recipients) {
       store::Waiting w;
       w.address = std::move(r);
-      w.hop = std::string(domain_of(w.address));
+      w.hop = std::string(domain_part(w.address));
       w.next_ms = now_ms();
       if (edit) edit(w);
       accept.waiting.push_back(std::move(w));
@@ -362,11 +363,14 @@ TEST_CASE("changes: a host that is none changes nothing; nothing found is status
   Desk desk;
   desk.put(kHour, 1, "jane@podunk.edu", {"a@x.org"});
   CommandOutput out = desk.run({"queue", "reroute", "--all", "--to", "no host"});
-  CHECK(out.exit_code == kExitTemporary);
+  CHECK(out.exit_code == kExitUsage);
   CHECK(has(out.err, "no host is no host"));
   CHECK(desk.rows()[0].row.hop == "x.org");
   CHECK(desk.control.claimed.empty());
-  CHECK(desk.run({"queue", "retry", "--domain", "z.org"}).exit_code == kExitRefused);
+  out = desk.run({"queue", "retry", "--domain", "z.org"});
+  CHECK(out.exit_code == kExitRefused);
+  CHECK(out.out == "nothing that waits fits this selection\n");
+  CHECK(desk.run({"queue", "show", id_of_age(0, 1).text(), "--older", "1h"}).exit_code == kExitUsage);
 }
 
 TEST_CASE("changes: a thousand messages, a bounded number at a time, the terminal gone in the middle") {
