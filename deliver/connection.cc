@@ -65,6 +65,7 @@ void Connection::cannot_connect(int error) {
   connected_.cancel();
   socket_.reset();
   unreachable_ = true;
+  timed_out_ = error == ETIMEDOUT;
   std::string why = "cannot connect to " + endpoint_text(place_.endpoint) + ": " + std::strerror(error);
   failed_.soon(loop_, [this, why] {
     Outcome o;

@@ -74,6 +74,8 @@ class Connection final : public po::StreamHandler {
   [[nodiscard]] bool over() const { return client_.over(); }
   /// It never came to be: no answer to connect.
   [[nodiscard]] bool unreachable() const { return unreachable_; }
+  /// That, and it took kConnectLimit to find out.
+  [[nodiscard]] bool timed_out() const { return timed_out_; }
   [[nodiscard]] const Place& place() const { return place_; }
   [[nodiscard]] const Extensions& extensions() const { return client_.extensions(); }
   [[nodiscard]] std::string tls_text() const;  ///< "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty
@@ -105,7 +107,7 @@ class Connection final : public po::StreamHandler {
   po::Event connected_, failed_;
   std::unique_ptr<po::Stream> stream_;
   Actions actions_;
-  bool performing_ = false, unreachable_ = false;
+  bool performing_ = false, unreachable_ = false, timed_out_ = false;
   Content* content_ = nullptr;
   std::uint64_t offset_ = 0;
   std::uint64_t messages_ = 0;

@@ -74,14 +74,14 @@ void Delivery::ask_password() {
 }
 
 void Delivery::try_next() {
-  if (next_ == endpoints_.size()) {
+  if (next_ == endpoints_.size() || silent_ == kMostSilent) {
     HopState state = hop_state();
-    if (state == HopState::kBusy && failure_->kind == Kind::kPermanent) {
+    if (state == HopState::kBusy && failure_->why.kind == Kind::kPermanent) {
       // Whatever it calls it: the others' mail goes through, so there are only too many of us.
-      failure_->kind = Kind::kTemporary;
-      failure_->status[0] = '4';
+      failure_->why.kind = Kind::kTemporary;
+      failure_->why.status[0] = '4';
     }
-    settle_open(*failure_);
+    settle_failed();
     return complete(state);
   }
   const Endpoint& endpoint = endpoints_[next_++];
@@ -155,6 +155,7 @@ void Delivery::on_failed(Connection& connection, Failed& failed) {
   if (completed_) return;
   if (connection.unreachable()) {
     office_.pool().dead().add(connection.place().endpoint.address, Clock::now());
+    if (connection.timed_out()) ++silent_;
   } else if (!reused) {
     done_.host = endpoint_text(connection.place().endpoint);
     done_.tls = connection.tls_text();
@@ -173,15 +174,26 @@ void Delivery::on_failed(Connection& connection, Failed& failed) {
         .kv("why", failed.why.reply);
     return connect(connection.place().endpoint, TlsLevel::kNone);
   }
-  note_failure(failed.why);
+  note_failure(failed.why, connection.unreachable());
   try_next();
 }
 
 /// Of several, one that may get better counts more, and a host's words more than ours.
-void Delivery::note_failure(const Outcome& why) {
-  bool better = !failure_ || (failure_->kind == Kind::kPermanent && why.kind == Kind::kTemporary) ||
-                (failure_->kind == why.kind && (why.remote || !failure_->remote));
-  if (better) failure_ = why;
+void Delivery::note_failure(const Outcome& why, bool unreachable) {
+  bool better = !failure_ || (failure_->why.kind == Kind::kPermanent && why.kind == Kind::kTemporary) ||
+                (failure_->why.kind == why.kind && (why.remote || !failure_->why.remote));
+  if (!better) return;
+  failure_ = {why, {}, {}};
+  if (unreachable) return;
+  failure_->host = done_.host;
+  failure_->tls = done_.tls;
+}
+
+/// With the words of the host that counts most, under its name.
+void Delivery::settle_failed() {
+  done_.host = failure_->host;
+  done_.tls = failure_->tls;
+  settle_open(failure_->why);
 }
 
 void Delivery::give_up(const NoHost& none) {
@@ -189,7 +201,8 @@ void Delivery::give_up(const NoHost& none) {
   o.kind = none.kind;
   o.status = none.status;
   o.reply = one_line(none.text);
-  settle_open(failure_.value_or(o));
+  if (!failure_) failure_ = {o, {}, {}};
+  settle_failed();
   complete(served_ || none.kind == Kind::kPermanent ? HopState::kServed : HopState::kUnavailable);
 }
 

@@ -70,15 +70,23 @@ class Delivery final : public ConnectionUser, public std::enable_shared_from_thi
   void on_failed(Connection& connection, Failed& failed) override;
 
  private:
+  /// Addresses that may let a connection run out of time before the attempt is over.
+  static constexpr unsigned kMostSilent = 4;
+  struct Failure {
+    Outcome why;
+    std::string host, tls;  ///< of the host that it is about, as in JobDone
+  };
+
   void look_up();
   void on_hosts(HostList hosts);
   void ask_password();
   void try_next();
   void connect(const Endpoint& endpoint, po::messages::TlsLevel level);
   void carry(Connection& connection);
-  void note_failure(const Outcome& why);
+  void note_failure(const Outcome& why, bool unreachable);
   void give_up(const NoHost& none);
   void settle_open(const Outcome& outcome);
+  void settle_failed();
   void complete(po::messages::HopState state);
   [[nodiscard]] po::messages::HopState hop_state() const;
   [[nodiscard]] po::messages::HopState stopped_state() const;
@@ -98,12 +106,13 @@ class Delivery final : public ConnectionUser, public std::enable_shared_from_thi
   std::unique_ptr<Lookup> lookup_;
   std::vector<Endpoint> endpoints_;
   std::size_t next_ = 0;
+  unsigned silent_ = 0;
   std::string password_;
   Connection* connection_ = nullptr;
   bool reused_ = false;             ///< the connection has carried other messages
   bool in_transaction_ = false;     ///< it carries this one
   bool served_ = false;             ///< a host took the sender
-  std::optional<Outcome> failure_;  ///< why no host took it
+  std::optional<Failure> failure_;  ///< why no host took it
   std::optional<Outcome> stopped_;  ///< no more tries, for this reason
   bool late_ = false;               ///< which is that kLimit is over
   bool completed_ = false;

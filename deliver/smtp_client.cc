@@ -118,11 +118,14 @@ void SmtpClient::on_closed(std::string_view why, Actions& actions) {
 void SmtpClient::on_timeout(Actions& actions) {
   if (state_ == State::kOver || state_ == State::kQuit) return;
   if (state_ == State::kHandshake) return on_closed("the handshake took too long", actions);
+  // A host that answers a pipeline at its end has the whole message: the next address would get a second
+  // copy.
+  Stage at = body_ == Body::kEnded && !mail_refused_ ? Stage::kEnd : stage();
   const char* what = "no answer in time";
   if (state_ == State::kGreeting) what = "no greeting in time";
-  if (stage() == Stage::kEnd) what = "no answer in time to the end of the message";
+  if (at == Stage::kEnd) what = "no answer in time to the end of the message";
   if (wants_body()) what = "the host takes no more of the message";
-  fail(stage(), ours(Kind::kTemporary, "4.4.2", what), actions);
+  fail(at, ours(Kind::kTemporary, "4.4.2", what), actions);
 }
 
 std::chrono::seconds SmtpClient::time_limit() const {
@@ -135,6 +138,7 @@ std::chrono::seconds SmtpClient::time_limit() const {
       return 60s;
     case State::kMail:
       if (body_ == Body::kOpen) return 3min;
+      if (body_ == Body::kEnded) return 10min;  // its end may be what the first reply waits for
       if (!expected_.empty() && expected_.front() == Step::kData) return 2min;
       if (!expected_.empty() && expected_.front() == Step::kEnd) return 10min;
       return 5min;

@@ -18,6 +18,7 @@ static constexpr std::size_t kStartsAtOnce = 64;  // in one turn of the loop
 static constexpr auto kLook = std::chrono::milliseconds(1);
 static constexpr auto kReadAgain = std::chrono::minutes(10);
 static constexpr auto kPatience = std::chrono::minutes(40);  // a JobDone is promised within 30
+static constexpr auto kRest = std::chrono::seconds(10);
 static constexpr unsigned kMostDeaths = 2;
 static constexpr std::size_t kMostDeathsKept = 10'000;
 static constexpr std::size_t kMostAsked = 100;
@@ -86,6 +87,7 @@ void Deliveries::add(Deliverer& deliverer) {
 void Deliveries::remove(Deliverer& deliverer) {
   std::erase(deliverers_, &deliverer);
   load_.erase(&deliverer);
+  resting_.erase(&deliverer);
   for (auto at = asked_.begin(); at != asked_.end();) {
     auto next = std::next(at);
     if (at->second.by == &deliverer) {
@@ -131,10 +133,13 @@ void Deliveries::check_patience() {
   }
 }
 
-/// The one with the fewest jobs; among equals the first, so that its connections are used again.
+/// The one with the fewest jobs; among equals the first, so that its connections are used again. One that
+/// gives its jobs back because it stops has few, and is left alone.
 Deliverer* Deliveries::idlest() {
   Deliverer* best = nullptr;
   for (Deliverer* d : deliverers_) {
+    auto rest = resting_.find(d);
+    if (rest != resting_.end() && Clock::now() < rest->second) continue;
     if (!d->is_behind() && (best == nullptr || load_[d] < load_[best])) best = d;
   }
   return best;
@@ -154,7 +159,9 @@ void Deliveries::pump() {
       {std::clamp<std::size_t>(settings->deliveries_at_once, 1, kJobsAtOnce * deliverers_.size()),
        std::max<std::size_t>(1, settings->deliveries_per_host)});
   for (std::size_t i = 0; i < kStartsAtOnce; ++i) {
-    Deliverer* by = office_.too_much_work() ? nullptr : idlest();
+    // Nor what cannot be written down afterwards: on a full disk memory would fill instead.
+    bool full = office_.too_much_work() || settlements_.stuck() > 0;
+    Deliverer* by = full ? nullptr : idlest();
     if (by == nullptr) {
       wake_.after(office_.parts.loop, std::chrono::milliseconds(10), [this] { pump(); });
       return;
@@ -418,29 +425,54 @@ bool Deliveries::on_done(Deliverer& from, std::uint32_t serial, const JobDone& d
     return false;
   }
   auto node = running_.extract(at);
-  const Running& job = node.mapped();
+  Running& job = node.mapped();
   --load_[&from];
   deaths_.erase(done.id);
   if (done.hop == HopState::kUnseen) {
     scheduler_.dropped(job.start, now_ms());
+    resting_[&from] = Clock::now() + kRest;
   } else {
     scheduler_.finished(job.start, done.hop, now_ms());
   }
-  settle(job, done);
+  settle(std::move(job), done);
   pump_soon();
   return true;
 }
 
+/// Until then it counts as a change on its way: a stop waits for it.
 void Deliveries::again_soon(std::function<void()> work) {
+  ++office_.changes_in_work;
   again_.push_back(std::move(work));
   again_timer_.after(office_.parts.loop, std::chrono::seconds(1), [this] {
     std::vector<std::function<void()>> now;
     now.swap(again_);
-    for (const auto& each : now) each();
+    for (const auto& each : now) {
+      --office_.changes_in_work;
+      each();
+    }
   });
 }
 
-void Deliveries::settle(const Running& job, const JobDone& done) {
+// What was delivered is written by itself, if something else is to be written too: rows can be taken away on
+// a full disk, and nobody gets a message twice because there is no room for somebody else's notice.
+void Deliveries::settle(Running job, JobDone done) {
+  auto delivered = [](const JobOutcome& o) { return o.kind == Kind::kDone; };
+  auto count = static_cast<std::size_t>(std::ranges::count_if(done.outcomes, delivered));
+  if (count == 0 || count == job.rows.size()) return settle_part(job, done);
+  Running part = job;
+  JobDone part_done = done;
+  std::erase_if(part_done.outcomes, std::not_fn(delivered));
+  std::erase_if(done.outcomes, delivered);
+  auto is_in_part = [&part_done](const WaitingRow& row) {
+    return std::ranges::any_of(part_done.outcomes, [&row](const JobOutcome& o) { return o.n == row.key.n; });
+  };
+  std::erase_if(part.rows, std::not_fn(is_in_part));
+  std::erase_if(job.rows, is_in_part);
+  settle_part(part, part_done);
+  settle_part(job, done);
+}
+
+void Deliveries::settle_part(const Running& job, const JobDone& done) {
   Verdicts verdicts =
       judge(done, job.rows, job.head.arrival_ms, lifetimes_of(*office_.parts.settings()), moment());
   Settlement s;
@@ -460,7 +492,7 @@ void Deliveries::settle(const Running& job, const JobDone& done) {
     if (!notices) {
       // What was delivered must not be delivered again, and what failed not go without its notice: both stay
       // in flight until it can be made.
-      return again_soon([this, job, done] { settle(job, done); });
+      return again_soon([this, job, done] { settle_part(job, done); });
     }
     s.change.notices = std::move(*notices);
   }

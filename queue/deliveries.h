@@ -99,7 +99,8 @@ class Deliveries final : public DeliveryControl {
   void end_looped(const Running& job);
   void give_back(const Scheduler::Start& start, std::uint64_t due_ms);
   void give_back_row(const Scheduler::Start& start, std::uint32_t n, std::uint64_t due_ms);
-  void settle(const Running& job, const po::messages::JobDone& done);
+  void settle(Running job, po::messages::JobDone done);
+  void settle_part(const Running& job, const po::messages::JobDone& done);
   void end_without_answer(Running job, std::string_view why);
   void again_soon(std::function<void()> work);
   void check_patience();
@@ -112,6 +113,7 @@ class Deliveries final : public DeliveryControl {
   Settlements settlements_;
   std::vector<Deliverer*> deliverers_;
   std::map<Deliverer*, std::size_t> load_;
+  std::map<Deliverer*, Clock::time_point> resting_;  ///< until when: they said that they stop
   std::map<std::uint32_t, Running> running_;
   std::map<std::uint32_t, Asked> asked_;
   std::map<po::MessageId, unsigned> deaths_;  ///< deliverers that died over it

@@ -118,10 +118,12 @@ po::Result<std::vector<store::Accept>> Notices::make(const MessageId& id, const 
   auto to = address(head);
   if (!to) return tl::unexpected(to.error());
   auto content = office_.parts.store.body(id);
-  if (!content) return po::temporary(content.error().text);
-  auto text = beginning_of(*content, kMostReturned + 1);
-  if (!text) return tl::unexpected(text.error());
-  Original original{id, head, *text};
+  if (!content && content.error().status == store::Status::kUnknown)
+    return po::temporary(content.error().text);
+  // A message that cannot be read any more can still be told of.
+  po::Result<std::string> text;
+  if (content) text = beginning_of(*content, kMostReturned + 1);
+  Original original{id, head, text ? std::string_view(*text) : std::string_view()};
   std::ranges::stable_sort(reports, {}, &Report::action);
   for (std::span<const Report> left(reports); !left.empty();) {
     std::size_t n = 1, octets = octets_of(left[0]);

@@ -182,10 +182,10 @@ void Scheduler::dropped(const Start& job, std::uint64_t now_ms) {
 
 store::Result<std::optional<Scheduler::Start>> Scheduler::next(std::uint64_t now_ms) {
   wake(now_ms);
+  paced_ms_ = kNever;
   if (jobs_ >= limits_.at_once) return std::nullopt;
   // Three of four turns are for what has just come in, while there is any; of the connections, what is not
   // known to work gets three quarters then, and half for what has waited.
-  paced_ms_ = kNever;
   bool express_first = ++turn_ % 4 != 0;
   for (int i = 0; i < 2; ++i, express_first = !express_first) {
     if (!express_first) {

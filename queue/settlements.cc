@@ -1,6 +1,7 @@
 #include "queue/settlements.h"
 
 #include <map>
+#include <utility>
 
 namespace queue {
 
@@ -38,9 +39,11 @@ void Settlements::finish(const Shared& s, const store::Result<std::uint64_t>& re
     if (f.no_space) office_.note_space(false, f.text);
     office_.parts.log.event("not-settled").kv("id", s->change.id.text()).kv("why", f.text);
     if (f.status == store::Status::kRefused) take_less(s->change);
+    if (!std::exchange(s->stuck, true)) ++stuck_;
     return try_again(s);
   }
   --open_;
+  if (s->stuck) --stuck_;
   --office_.changes_in_work;
   office_.octets_in_work -= s->octets;
   log(*s);
@@ -79,17 +82,21 @@ void Settlements::try_again(const Shared& s) {
 
 void Settlements::write_notice(Accept notice, const MessageId& about, std::string_view action) {
   ++office_.changes_in_work;
+  std::size_t octets = 2 * notice.body.size();
+  office_.octets_in_work += octets;
   auto shared = std::make_shared<Accept>(std::move(notice));
-  office_.writer.add(*shared, [this, shared, about, action = std::string(action)](const auto& result) {
-    --office_.changes_in_work;
-    if (!result) {
-      if (office_.lost(result.error())) return;
-      office_.parts.log.event("not-told").kv("id", about.text()).kv("why", result.error().text);
-      return;
-    }
-    noticed(*shared, about, action);
-    changed_();
-  });
+  office_.writer.add(
+      *shared, [this, shared, about, octets, action = std::string(action)](const auto& result) {
+        --office_.changes_in_work;
+        office_.octets_in_work -= octets;
+        if (!result) {
+          if (office_.lost(result.error())) return;
+          office_.parts.log.event("not-told").kv("id", about.text()).kv("why", result.error().text);
+          return;
+        }
+        noticed(*shared, about, action);
+        changed_();
+      });
 }
 
 void Settlements::queued(const MessageId& id, std::string_view sender, const std::vector<Waiting>& waiting) {

@@ -26,7 +26,9 @@ struct Settlement {
   std::vector<std::uint32_t> in_flight;  ///< to be let go of afterwards; they are due then
   std::uint64_t arrival_ms = 0;          ///< of the message
   std::string sender;
-  std::size_t octets = 0;  ///< that it counts as while it is open; set by write()
+  // Set by Settlements.
+  std::size_t octets = 0;  ///< that it counts as while it is open
+  bool stuck = false;      ///< it could not be written when it was to be
 };
 
 class Settlements {
@@ -43,6 +45,8 @@ class Settlements {
   /// What an Accept left waiting that is now committed: a line for each in the log, and the scheduler.
   void queued(const po::MessageId& id, std::string_view sender, const std::vector<store::Waiting>& waiting);
   [[nodiscard]] std::size_t open() const { return open_; }
+  /// Those that could not be written yet: nothing should be begun that makes more of them.
+  [[nodiscard]] std::size_t stuck() const { return stuck_; }
 
  private:
   using Shared = std::shared_ptr<Settlement>;
@@ -58,7 +62,7 @@ class Settlements {
   std::function<void()> changed_;
   std::deque<Shared> again_;
   po::Event again_soon_;
-  std::size_t open_ = 0;
+  std::size_t open_ = 0, stuck_ = 0;
 };
 
 }  // namespace queue

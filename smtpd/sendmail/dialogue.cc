@@ -320,9 +320,12 @@ bool keep_put_off(Envelope& envelope, Outcome& outcome, Outcome& settled) {
 
 Outcome together(Outcome settled, Outcome last, const Envelope& envelope) {
   if (!settled.taken) return last;
-  if (!last.taken && last.refused.empty()) {
-    for (const po::Mailbox& m : envelope.recipients) {
-      last.refused.push_back({"<" + m.canonical() + ">: " + last.why, last.status});
+  if (!last.taken) {
+    std::vector<bool> named(envelope.recipients.size());
+    for (const Refusal& r : last.refused) named[r.recipient] = true;
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      if (named[i]) continue;
+      last.refused.push_back({"<" + envelope.recipients[i].canonical() + ">: " + last.why, last.status, i});
     }
   }
   std::ranges::move(last.refused, std::back_inserter(settled.refused));
