@@ -539,4 +539,11 @@ TEST_CASE("smtp_client: time limits") {
   end.talk("250 ok\r\n");
   CHECK(end.client.time_limit() == 0s);
   CHECK_FALSE(end.client.end_sent());
+  // All is sent in one go, and the host answers when it has looked at it: the end is what it is at.
+  Player pipeline(terms());
+  pipeline.say("220 hi\r\n250-me\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+  CHECK(pipeline.client.time_limit() == 10min);
+  (void)pipeline.take();
+  pipeline.time_out();
+  CHECK(pipeline.take() == "(failed in end: temporary 4.4.2 ours) [0 temporary 4.4.2 ours]\n(close)\n");
 }

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 
 #include "queue/domain_starts.h"
 #include "tests/unit/queue/test_office.h"
+#include "tests/unit/store/faulty_store.h"
 
 using namespace queue;
 using namespace po::messages;
@@ -30,10 +32,19 @@ struct Got {
 /// queue with an smtpd and a deliverer.
 struct World {
   TemporaryStore store;
-  TestOffice office{*store};
+  std::atomic<bool> disk_full = false;  ///< for all that needs room
+  store::testing::FaultyStore between{*store, 1, {0, 0}};
+  TestOffice office{told(between)};
   std::unique_ptr<TestPeer> smtpd = office.connect(Role::kSmtpd);
   std::unique_ptr<TestPeer> deliverer = office.connect(Role::kSmtpDeliver);
 
+  store::Store& told(store::testing::FaultyStore& s) {
+    s.no_room = [this](const store::Change& change) {
+      const auto* settle = std::get_if<store::Settle>(&change);
+      return disk_full && settle != nullptr && !(settle->notices.empty() && settle->later.empty());
+    };
+    return s;
+  }
   void submit(Submit s) { REQUIRE(office.ask<Submitted>(*smtpd, s).kind == Kind::kDone); }
   void submit(std::uint64_t n, std::initializer_list<const char*> to, const char* sender = "u7@example.org",
               std::uint8_t notify = 0) {
@@ -341,6 +352,54 @@ TEST_CASE("deliveries: the second answer to a job is passed over") {
   CHECK(w.silent(*w.deliverer));
   CHECK_FALSE(w.deliverer->closed);
   CHECK(w.store->totals()->waiting == 1);
+}
+
+TEST_CASE("deliveries: on a full disk what is delivered is off the queue, and nothing is begun") {
+  World w;
+  w.submit(1, {"far1@away.example", "far2@away.example"});
+  Got g = w.job();
+  w.disk_full = true;
+  JobDone done = World::answer(g, Kind::kDone, "250 ok", "2.0.0");
+  done.outcomes[1] = {g.job.recipients[1].n, Kind::kPermanent, true, "550 5.1.1 nobody", "5.1.1"};
+  w.reply(g, done);
+  w.wait_until_waiting(1);
+  CHECK(w.store->waiting(id_number(1), 0, 9)->at(0).row.address == "far2@away.example");
+  CHECK(w.silent(*w.deliverer));  // time for what cannot be written
+  w.submit(2, {"far@other.example"});
+  CHECK(w.silent(*w.deliverer));
+  CHECK(w.store->usage(7)->messages == 0);
+  w.disk_full = false;
+  CHECK(w.job().job.id == id_number(2));
+  CHECK(has(w.newest(7), "550 5.1.1 nobody"));
+}
+
+TEST_CASE("deliveries: a deliverer that stops draws no more jobs") {
+  World w;
+  auto other = w.office.connect(Role::kSmtpDeliver);
+  w.submit(1, {"far1@away.example"});
+  Got g = w.job();
+  JobDone stopped = World::answer(g, Kind::kTemporary, "stopping", "4.3.2");
+  stopped.outcomes[0].remote = false;
+  stopped.hop = HopState::kUnseen;
+  w.reply(g, stopped);
+  w.office.run_until([&] { return w.store->waiting(id_number(1), 0, 1)->at(0).row.next_ms > now_ms(); });
+  for (std::uint64_t n = 2; n < 6; ++n) {
+    w.submit(n, {"far@other.example"});
+    Got next = w.job(*other);
+    CHECK(next.job.id == id_number(n));
+    other->channel->send(next.serial, World::answer(next, Kind::kDone));
+  }
+  CHECK(w.silent(*w.deliverer));
+}
+
+TEST_CASE("deliveries: who sent a message that cannot be read any more hears of it") {
+  World w;
+  w.submit(1, {"far1@away.example"});
+  Got g = w.job();
+  w.between.no_bodies = true;
+  w.reply(g, Kind::kPermanent, "550 5.1.1 nobody", "5.1.1");
+  w.wait_until_waiting(0);
+  CHECK(has(w.newest(7), "550 5.1.1 nobody"));
 }
 
 TEST_CASE("deliveries: what is released goes where the address leads now") {

@@ -446,6 +446,17 @@ TEST_CASE("scheduler: among any number of silent hosts, a letter to a new one ha
   }
 }
 
+TEST_CASE("scheduler: while all places are taken, no time of the past wakes it") {
+  World w({8, 20});
+  for (std::uint32_t i = 0; i < 20; ++i) w.accept("new" + std::to_string(i), i);
+  auto jobs = w.all();
+  REQUIRE(w.scheduler.wake_ms() != UINT64_MAX);
+  w.now = w.scheduler.wake_ms() + 1;
+  w.scheduler.set_limits({jobs.size(), 20});
+  CHECK_FALSE(w.next());
+  CHECK(w.scheduler.wake_ms() > w.now);
+}
+
 TEST_CASE("scheduler: hosts that answer at once are not held back by those that hang") {
   World w;
   for (std::uint32_t i = 0; i < 250; ++i) w.wait("silent" + std::to_string(i), i);

@@ -167,6 +167,13 @@ TEST_CASE("who is put off for a moment while others are taken is tried again alo
   CHECK(broken.status == EX_TEMPFAIL);
   REQUIRE(broken.refused.size() == 2);
   CHECK(broken.refused[1].line == "<a>: the connection broke");
+
+  // Refused in one way and in another: both are told of.
+  e = to({"a", "c"});
+  Outcome both = end("250 ok\r\n550 5.1.1 none\r\n250 ok\r\n452 4.3.1 full\r\n");
+  REQUIRE(both.refused.size() == 3);
+  CHECK(both.refused[2].line == "<c>: 452 4.3.1 full");
+  CHECK(both.status == EX_TEMPFAIL);
 }
 
 TEST_CASE("nobody is tried again of a try that took the message for all, or for none") {

@@ -1,8 +1,10 @@
 // A store between the caller and a real one that fails at random, by a seed: every call is unavailable (then
 // nothing was done) or unknown (then it was done, or not). For tests of those who must promise nothing on
-// such an answer. Any thread may call what the real store allows it to.
+// such an answer. Or it fails as it is told to. Any thread may call what the real store allows it to.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,9 +23,12 @@ class FaultyStore final : public Store {
   };
   FaultyStore(Store& real, std::uint64_t seed, Odds odds) : real_(real), random_(seed), odds_(odds) {}
 
+  std::function<bool(const Change&)> no_room;  ///< set before the first call; asked by the writing thread
+  std::atomic<bool> no_bodies = false;         ///< none can be read
+
   std::vector<Result<std::uint64_t>> apply(std::span<const Change> changes) override {
     auto fault = draw();
-    if (!fault) return real_.apply(changes);
+    if (!fault) return no_room ? apply_in_part(changes) : real_.apply(changes);
     if (fault->done) (void)real_.apply(changes);
     return std::vector<Result<std::uint64_t>>(changes.size(), tl::unexpected(fault->failure));
   }
@@ -50,6 +55,7 @@ class FaultyStore final : public Store {
     return perhaps([&] { return real_.head(id); });
   }
   Result<Content> body(const po::MessageId& id) const override {
+    if (no_bodies) return tl::unexpected(Failure{Status::kUnavailable, false, "a damaged body"});
     return perhaps([&] { return real_.body(id); });
   }
   Result<std::vector<HopHead>> hops(std::string_view after, std::size_t limit) const override {
@@ -76,6 +82,18 @@ class FaultyStore final : public Store {
   void drop_body(const po::MessageId& id) override { real_.drop_body(id); }
 
  private:
+  std::vector<Result<std::uint64_t>> apply_in_part(std::span<const Change> changes) {
+    std::vector<Result<std::uint64_t>> results;
+    for (const Change& change : changes) {
+      if (no_room(change)) {
+        results.emplace_back(tl::unexpected(Failure{Status::kUnavailable, true, "the disk is full"}));
+      } else {
+        results.push_back(real_.apply({&change, 1})[0]);
+      }
+    }
+    return results;
+  }
+
   struct Fault {
     Failure failure;
     bool done = false;  ///< what was asked was done all the same
