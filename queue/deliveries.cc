@@ -246,7 +246,7 @@ void Deliveries::begin(Scheduler::Start start, Deliverer& by) {
   sort_out(start, *rows);
   if (rows->empty()) return scheduler_.dropped(start, now_ms());
   Running job{std::move(start), &by, std::move(*head), std::move(*rows), Clock::now()};
-  if (job.start.hop == kLocalHop) return home(std::move(job));
+  if (job.start.hop == kLocalHop) return settle_released(std::move(job));
   auto hop = route(job);
   if (!hop) {
     scheduler_.dropped(job.start, now_ms());
@@ -351,8 +351,46 @@ store::Result<bool> Deliveries::send(std::uint32_t serial, Running& job, NextHop
 
 // ---- what is ours after all
 
+/// What becomes of one of them, by where its address leads now.
+static void release(WaitingRow& row, const directory::Resolution& found, const directory::RoutingTable& table,
+                    Settlement& s, Verdicts& verdicts) {
+  auto count = [&found](Target::Kind kind) {
+    return std::ranges::count_if(found.targets, [kind](const Target& t) { return t.kind == kind; });
+  };
+  if (count(Target::Kind::kHeld) == std::ssize(found.targets)) {
+    return queue::fail(row, "bounced", "5.1.1", "nobody here has this address", verdicts);
+  }
+  // A row is one recipient: what it cannot become whole it does not become in part.
+  if (count(Target::Kind::kRemote) > 1 || count(Target::Kind::kHeld) > 0) {
+    row.row.held = true;
+    verdicts.lines.push_back(
+        {"held", row.row.address,
+         "it leads to several addresses elsewhere: let it lead to one, then release it again", "4.3.5", 0,
+         row.row.attempts});
+    verdicts.later.push_back({row.key.n, std::move(row.row)});
+    return;
+  }
+  const Target* elsewhere = nullptr;
+  for (const Target& target : found.targets) {
+    if (target.kind == Target::Kind::kRemote) elsewhere = &target;
+    if (target.kind == Target::Kind::kMailbox) {
+      s.change.deliveries.push_back(
+          {target.account, row.row.notify, row.row.orcpt, prefix_lines(s.sender, row.row.address)});
+    }
+  }
+  if (elsewhere == nullptr) {
+    verdicts.gone.push_back(row.key.n);
+    verdicts.lines.push_back({"delivered", row.row.address, "into a mailbox", "2.0.0", 0, row.row.attempts});
+    return;
+  }
+  if (row.row.original.empty()) row.row.original = row.row.address;
+  row.row.address = elsewhere->address;
+  row.row.hop = queue::next_hop(table, elsewhere->address, s.sender).name;
+  verdicts.later.push_back({row.key.n, std::move(row.row)});
+}
+
 /// Released by the Postmaster: the directory says where each goes now. What nobody has is returned.
-void Deliveries::home(Running job) {
+void Deliveries::settle_released(Running job) {
   scheduler_.dropped(job.start, now_ms());
   Settlement s;
   s.change.id = job.start.id;
@@ -369,42 +407,7 @@ void Deliveries::home(Running job) {
       continue;
     }
     s.in_flight.push_back(row.key.n);
-    auto count = [&found](Target::Kind kind) {
-      return std::ranges::count_if(found->targets, [kind](const Target& t) { return t.kind == kind; });
-    };
-    bool nobody = count(Target::Kind::kHeld) == std::ssize(found->targets);
-    if (nobody) {
-      queue::fail(row, "bounced", "5.1.1", "nobody here has this address", verdicts);
-      continue;
-    }
-    // A row is one recipient: what it cannot become whole it does not become in part.
-    if (count(Target::Kind::kRemote) > 1 || count(Target::Kind::kHeld) > 0) {
-      row.row.held = true;
-      verdicts.lines.push_back(
-          {"held", row.row.address,
-           "it leads to several addresses elsewhere: let it lead to one, then release it again", "4.3.5", 0,
-           row.row.attempts});
-      verdicts.later.push_back({row.key.n, std::move(row.row)});
-      continue;
-    }
-    const Target* elsewhere = nullptr;
-    for (const Target& target : found->targets) {
-      if (target.kind == Target::Kind::kRemote) elsewhere = &target;
-      if (target.kind == Target::Kind::kMailbox) {
-        s.change.deliveries.push_back(
-            {target.account, row.row.notify, row.row.orcpt, prefix_lines(s.sender, row.row.address)});
-      }
-    }
-    if (elsewhere == nullptr) {
-      verdicts.gone.push_back(row.key.n);
-      verdicts.lines.push_back(
-          {"delivered", row.row.address, "into a mailbox", "2.0.0", 0, row.row.attempts});
-      continue;
-    }
-    if (row.row.original.empty()) row.row.original = row.row.address;
-    row.row.address = elsewhere->address;
-    row.row.hop = queue::next_hop(**table, elsewhere->address, s.sender).name;
-    verdicts.later.push_back({row.key.n, std::move(row.row)});
+    release(row, *found, **table, s, verdicts);
   }
   auto notices = notices_.make(job.start.id, job.head, std::move(verdicts.reports));
   if (!notices) return give_back(job.start, now_ms() + 10 * kSecondMs);

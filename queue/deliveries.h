@@ -94,7 +94,7 @@ class Deliveries final : public DeliveryControl {
   void sort_out(const Scheduler::Start& start, std::vector<store::WaitingRow>& rows);
   po::Result<po::messages::NextHop> route(Running& job);
   void move_rows(const Running& job, std::vector<store::Settle::Later> moved);
-  void home(Running job);
+  void settle_released(Running job);
   store::Result<bool> send(std::uint32_t serial, Running& job, po::messages::NextHop hop);
   void end_looped(const Running& job);
   void give_back(const Scheduler::Start& start, std::uint64_t due_ms);
