@@ -168,6 +168,7 @@ TEST_CASE("deliveries: who is put off waits with the words of the attempt") {
   std::uint64_t before = now_ms();
   w.reply(g, done);
   w.wait_until_waiting(1);
+  w.office.run_until([&] { return w.store->waiting(id_number(1), 0, 9)->at(0).row.attempts == 1; });
   auto rows = *w.store->waiting(id_number(1), 0, 9);
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].row.address == "far2@away.example");
