@@ -122,8 +122,9 @@ CommandResult list_relay_passwords(Administration& admin, const Settings& settin
 CommandResult remove_relay_password(Administration& admin, const RelayLogIn& at) {
   auto kept = admin.secrets().relay_password(at.host, at.user);
   if (!kept) return failed(kept.error());
-  bool there = !kept->empty();
-  OPENSSL_cleanse(kept->data(), kept->size());
+  std::string& password = *kept;
+  bool there = !password.empty();
+  OPENSSL_cleanse(password.data(), password.size());
   if (!there) return refused(fmt::format("no password is kept for {} at {}", at.user, at.host));
   return commit_relay_password(admin, at, {});
 }

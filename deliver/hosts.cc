@@ -90,7 +90,8 @@ std::optional<NetAddress> parse_literal(std::string_view text) {
 
 // ---- OwnHost
 
-OwnHost::OwnHost(std::string name, const std::vector<std::string>& smtp, std::vector<NetAddress> interfaces)
+OwnHost::OwnHost(std::string_view name, const std::vector<std::string>& smtp,
+                 std::vector<NetAddress> interfaces)
     : name_(po::ascii_lower(name)), interfaces_(std::move(interfaces)) {
   for (const std::string& text : smtp) {
     if (auto endpoint = parse_endpoint(text)) smtp_.push_back(*endpoint);

@@ -31,7 +31,7 @@ class OwnHost {
   OwnHost() = default;
   /// `name`: of this host. `smtp`: where it takes mail, "address:port" (Welcome). `interfaces`: its
   /// addresses, which count where it takes mail on all of a kind.
-  OwnHost(std::string name, const std::vector<std::string>& smtp,
+  OwnHost(std::string_view name, const std::vector<std::string>& smtp,
           std::vector<po::messages::NetAddress> interfaces);
 
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -53,8 +53,11 @@ Server::~Server() = default;
 // ---- what the dispatcher says
 
 void Server::on_peer(const Peer& peer, po::Fd pipe) {
-  if (peer.role == Role::kQueue) connect_queue(std::move(pipe));
-  if (peer.role == Role::kAccounts) passwords_.connect(std::move(pipe));
+  if (peer.role == Role::kQueue) {
+    connect_queue(std::move(pipe));
+  } else if (peer.role == Role::kAccounts) {
+    passwords_.connect(std::move(pipe));
+  }
 }
 
 po::Counters Server::counters() {

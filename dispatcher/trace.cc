@@ -197,7 +197,7 @@ Result<std::vector<std::string>> old_logs(const std::string& directory) {
   std::vector<std::string> names;
   while (dirent* entry = readdir(dir)) {
     std::string name = entry->d_name;
-    if (name.starts_with("post.office.log.")) names.push_back(directory + "/" + name);
+    if (name.starts_with("post.office.log.")) names.push_back(fmt::format("{}/{}", directory, name));
   }
   closedir(dir);
   std::sort(names.begin(), names.end());

@@ -72,7 +72,7 @@ class Lexer {
       char c = in_[at_];
       if (c == close) {
         ++at_;
-        if (type == Token::Type::kLiteral) text = "[" + text + "]";
+        if (type == Token::Type::kLiteral) text.insert(0, 1, '[').push_back(']');
         return Token{type, std::move(text), 0};
       }
       if (c == '\r' || c == '\n') {

@@ -210,7 +210,7 @@ void Scheduler::refill(std::uint64_t now_ms) {
 bool Scheduler::in_reserve(bool proven) const {
   std::size_t tries = trials_ - paced_trials_, all = jobs_ - paced_;
   bool of_tries = !proven && tries > 0 && tries >= limits_.at_once / 2;
-  return of_tries || (all > 0 && all + reserve() >= limits_.at_once);
+  return of_tries || (all > 0 && all + limits_.at_once / 4 >= limits_.at_once);
 }
 
 /// Whether a job more may begin, for a hop that is proven or not, with what has just come or has waited.
