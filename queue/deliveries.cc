@@ -117,7 +117,7 @@ void Deliveries::end_without_answer(Running job, std::string_view why) {
   for (const WaitingRow& row : job.rows) {
     done.outcomes.push_back({row.key.n, Kind::kTemporary, false, std::string(why), "4.3.0"});
   }
-  settle(job, done);
+  settle(std::move(job), std::move(done));
 }
 
 void Deliveries::check_patience() {

@@ -72,7 +72,7 @@ class Judge {
     if (outcome.kind == Kind::kPermanent) return failed(row, "bounced", std::move(report));
     if (done_.hop == HopState::kUnseen && !outcome.remote) return untried(row);
     if (is_expired(times_, arrival_ms_, moment_.now_ms)) return expired(row, std::move(report));
-    defer(row, std::move(report));
+    defer(row, report);
   }
 
  private:
@@ -106,7 +106,7 @@ class Judge {
     if (!done_.dsn) tell(row, Action::kRelayed, std::move(report));
   }
 
-  void failed(const WaitingRow& row, const char* event, Report report) {
+  void failed(const WaitingRow& row, const char* event, Report&& report) {
     line(event, row, report);
     out_.gone.push_back(row.key.n);
     tell(row, Action::kFailed, std::move(report));
@@ -117,7 +117,7 @@ class Judge {
     failed(row, "expired", std::move(report));
   }
 
-  void defer(const WaitingRow& row, Report report) {
+  void defer(const WaitingRow& row, const Report& report) {
     store::Settle::Later later{row.key.n, row.row};
     store::Waiting& w = later.now;
     if (w.attempts < UINT16_MAX) ++w.attempts;

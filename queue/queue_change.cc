@@ -128,6 +128,7 @@ po::Result<Settle> QueueChange::settle_of(const MessageId& id, const std::vector
   settle.id = id;
   if (options_.verb == Verb::kExpire || options_.verb == Verb::kBounce) {
     std::vector<store::WaitingRow> waiting;
+    waiting.reserve(rows.size());
     for (const FoundRow& row : rows) waiting.push_back(row.waiting);
     bool expire = options_.verb == Verb::kExpire;
     return control_.fail(id, waiting, expire ? "4.4.7" : "5.7.1",
@@ -174,7 +175,7 @@ QueueChange::ByMessage QueueChange::claim(std::vector<FoundRow> found) {
   return messages;
 }
 
-void QueueChange::begin_batch(ByMessage messages) {
+void QueueChange::begin_batch(ByMessage&& messages) {
   for (auto& [id, rows] : messages) {
     auto settle = settle_of(id, rows);
     if (!settle) {

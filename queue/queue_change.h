@@ -41,7 +41,7 @@ class QueueChange final : public CommandTask {
   struct Written;
   using ByMessage = std::map<po::MessageId, std::vector<FoundRow>>;
   ByMessage claim(std::vector<FoundRow> found);
-  void begin_batch(ByMessage messages);
+  void begin_batch(ByMessage&& messages);
   po::Result<store::Settle> settle_of(const po::MessageId& id, const std::vector<FoundRow>& rows);
   [[nodiscard]] po::Result<store::Waiting> changed(const FoundRow& row) const;
   [[nodiscard]] po::Result<std::string> new_hop(const FoundRow& row) const;

@@ -21,9 +21,9 @@ static std::size_t octets_of(const Submit& s) {
   return n;
 }
 
-void Submissions::refuse(const Submit& submit, const Reply& reply, Submitted why) {
+void Submissions::refuse(bool in_file, const Reply& reply, const Submitted& why) {
   ++office_.refused;
-  if (submit.in_file) office_.bodies.drop(submit.id);
+  if (in_file) office_.bodies.drop(why.id);
   reply(why);
 }
 
@@ -38,7 +38,7 @@ void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
     return reply({submit.id, Kind::kTemporary, false, false, "this message is being stored"});
   }
   if (!office_.has_space())
-    return refuse(submit, reply, {submit.id, Kind::kTemporary, true, false, kNoSpace});
+    return refuse(submit.in_file, reply, {submit.id, Kind::kTemporary, true, false, kNoSpace});
   Work work;
   work.octets = octets_of(submit);
   work.in_file = submit.in_file;
@@ -48,13 +48,14 @@ void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
   work.size = submit.size;
   work.recipients = submit.recipients.size();
   if (!submit.recipients.empty()) work.first = submit.recipients[0].address;
+  const MessageId id = submit.id;
   auto accept = make_accept(std::move(submit), office_.parts.routing, now_ms());
-  if (!accept) {  // make_accept leaves id and in_file as they were
-    return refuse(submit, reply,
-                  {submit.id, accept.error().kind, false, false, std::move(accept.error().text)});
+  if (!accept) {
+    return refuse(work.in_file, reply,
+                  {id, accept.error().kind, false, false, std::move(accept.error().text)});
   }
   if (auto why = brake(accept->change)) {
-    return refuse(submit, reply, {submit.id, Kind::kTemporary, false, true, std::move(*why)});
+    return refuse(work.in_file, reply, {id, Kind::kTemporary, false, true, std::move(*why)});
   }
   work.elsewhere = accept->change.waiting;
   work.reached = std::move(accept->reached);

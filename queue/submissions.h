@@ -52,7 +52,7 @@ class Submissions {
     std::vector<store::Waiting> elsewhere;
     std::vector<Reached> reached;
   };
-  void refuse(const po::messages::Submit& submit, const Reply& reply, po::messages::Submitted why);
+  void refuse(bool in_file, const Reply& reply, const po::messages::Submitted& why);
   /// Why not, if the sender is over its limit of recipients elsewhere; then the Postmaster hears of it.
   [[nodiscard]] std::optional<std::string> brake(const store::Accept& accept);
   void tell_postmaster(const BrakedSender& sender, const store::Accept& accept, const BrakeVerdict& verdict,

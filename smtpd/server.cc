@@ -48,8 +48,11 @@ void Server::on_listen(const Listen& listen, po::Fd socket) {
 }
 
 void Server::on_peer(const Peer& peer, po::Fd pipe) {
-  if (peer.role == Role::kQueue) queue_.connect(std::move(pipe));
-  if (peer.role == Role::kAccounts) accounts_.connect(std::move(pipe));
+  if (peer.role == Role::kQueue) {
+    queue_.connect(std::move(pipe));
+  } else if (peer.role == Role::kAccounts) {
+    accounts_.connect(std::move(pipe));
+  }
 }
 
 void Server::on_certificates(const Certificates& certificates) {

@@ -94,6 +94,7 @@ int Transaction::look_at(const Settle& change, bool& any, Result<std::uint64_t>&
 /// been written, too late to refuse them both.
 static bool have_different_ids(const std::vector<Accept>& notices) {
   std::vector<MessageId> ids;
+  ids.reserve(notices.size());
   for (const Accept& notice : notices) ids.push_back(notice.id);
   std::ranges::sort(ids);
   return std::ranges::adjacent_find(ids) == ids.end();

@@ -46,8 +46,8 @@ std::vector<const Delivery*> in_key_order(const std::vector<Delivery>& deliverie
   out.reserve(deliveries.size());
   for (const Delivery& d : deliveries) out.push_back(&d);
   std::ranges::stable_sort(out, {}, &Delivery::account);
-  auto same = std::ranges::unique(out, {}, &Delivery::account);
-  out.erase(same.begin(), same.end());
+  auto same = [](const Delivery* a, const Delivery* b) { return a->account == b->account; };
+  out.erase(std::unique(out.begin(), out.end(), same), out.end());
   return out;
 }
 
@@ -293,8 +293,7 @@ int Transaction::deliver(const Delivery& delivery, const MessageId& id, std::uin
 int Transaction::expunge(const Expunge& change, Result<std::uint64_t>& result) {
   std::vector<MessageId> ids = change.ids, gone;
   std::ranges::sort(ids);
-  auto same = std::ranges::unique(ids);
-  ids.erase(same.begin(), same.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   int rc = take_out(change.account, ids, gone);
   for (const MessageId& id : gone) {
     if (rc == 0) rc = note_released(id, 1);

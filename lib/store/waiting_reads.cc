@@ -200,7 +200,8 @@ Result<Due> LmdbStore::due(std::string_view hop, std::uint64_t now_ms, std::size
   int rc = mdb::begin(env_.get(), MDB_RDONLY, txn);
   if (rc == 0) rc = open_lanes(txn.get(), tables_.due, Lane(hop, now_ms, taken), lanes);
   if (!lanes.empty()) {
-    std::ranges::rotate(lanes, lanes.begin() + static_cast<std::ptrdiff_t>(now_ms % lanes.size()));
+    std::rotate(lanes.begin(), lanes.begin() + static_cast<std::ptrdiff_t>(now_ms % lanes.size()),
+                lanes.end());
   }
   if (rc == 0) rc = take_turns(lanes, limit, due);
   if (rc == 0) rc = find_next_time(lanes, due.next_ms);

@@ -92,6 +92,7 @@ int Program::run_post_office(std::vector<std::string> words) const {
   if (!place_.config_file.empty()) words.insert(words.begin(), {"-c", place_.config_file});
   words.insert(words.begin(), place_.program);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& w : words) argv.push_back(w.data());
   argv.push_back(nullptr);
   ::execv(place_.program.c_str(), argv.data());
