@@ -40,7 +40,7 @@ void Aging::step() {
   // Half a million that come of age together are settled as fast as the store takes them: what is on its way
   // there is in memory, with its notices.
   while (!left.empty()) {
-    if (!office_.little_work() || deliveries_.settlements().stuck() > 0) {
+    if (!office_.may_walk()) {
       end = false;
       break;
     }

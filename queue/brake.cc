@@ -148,7 +148,7 @@ std::string brake_notice(const BrakeNotice& n, std::string_view hostname, std::s
       "the last day. A message to {} more was refused for now, because at most {} are\r\n"
       "allowed within {}. The client was told to try later; what was taken before is still\r\n"
       "being delivered.\r\n\r\n",
-      who, v.in_hour, v.in_day, n.recipients, v.limit, v.hourly ? "an hour" : "a day");
+      who, v.in_hour, v.in_day, v.recipients, v.limit, v.hourly ? "an hour" : "a day");
   out += fmt::format("The sender that the message named: <{}>\r\n", po::for_display(n.envelope_sender, 256));
   if (!n.client.empty()) out += fmt::format("The client it came from: {}\r\n", po::for_display(n.client));
   out += "\r\n";

@@ -86,7 +86,6 @@ struct BrakeNotice {
   std::string address;  ///< of the account, if it is one and is known
   std::string envelope_sender;
   std::string client;  ///< where this message came from; empty: from here
-  std::uint32_t recipients = 0;
   BrakeVerdict verdict;
 };
 /// The message, CRLF ended lines. `date`: as in RFC 5322; `id`: of the message itself.

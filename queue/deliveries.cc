@@ -79,15 +79,12 @@ void Deliveries::read_hops() {
 // ---- deliverers
 
 void Deliveries::add(Deliverer& deliverer) {
-  deliverers_.push_back(&deliverer);
-  load_[&deliverer] = 0;
+  desks_.push_back({&deliverer});
   pump_soon();
 }
 
 void Deliveries::remove(Deliverer& deliverer) {
-  std::erase(deliverers_, &deliverer);
-  load_.erase(&deliverer);
-  resting_.erase(&deliverer);
+  std::erase_if(desks_, [&](const Desk& d) { return d.deliverer == &deliverer; });
   for (auto at = asked_.begin(); at != asked_.end();) {
     auto next = std::next(at);
     if (at->second.by == &deliverer) {
@@ -103,21 +100,16 @@ void Deliveries::remove(Deliverer& deliverer) {
     left.push_back(std::move(each.second));
     return true;
   });
-  for (Running& job : left) end_without_answer(std::move(job), "the delivering process has ended");
+  for (const Running& job : left) end_without_answer(job, "the delivering process has ended");
 }
 
 /// Whether the host took the message nobody knows: it is offered again (at least once). A message over which
 /// deliverers die again and again takes its turn with the others that have to wait.
-void Deliveries::end_without_answer(Running job, std::string_view why) {
+void Deliveries::end_without_answer(const Running& job, std::string_view why) {
   scheduler_.dropped(job.start, now_ms());
   if (deaths_.size() > kMostDeathsKept) deaths_.clear();
   if (++deaths_[job.start.id] <= kMostDeaths) return give_back(job.start, now_ms());
-  JobDone done;
-  done.id = job.start.id;
-  for (const WaitingRow& row : job.rows) {
-    done.outcomes.push_back({row.key.n, Kind::kTemporary, false, std::string(why), "4.3.0"});
-  }
-  settle(std::move(job), std::move(done));
+  settle_all(job, {0, Kind::kTemporary, false, std::string(why), "4.3.0"});
 }
 
 void Deliveries::check_patience() {
@@ -127,22 +119,26 @@ void Deliveries::check_patience() {
   }
   for (std::uint32_t serial : late) {
     auto node = running_.extract(serial);
-    if (auto at = load_.find(node.mapped().by); at != load_.end()) --at->second;
+    if (Desk* desk = desk_of(*node.mapped().by)) --desk->jobs;
     office_.parts.log.event("job-late").kv("id", node.mapped().start.id.text());
-    end_without_answer(std::move(node.mapped()), "the delivering process did not answer");
+    end_without_answer(node.mapped(), "the delivering process did not answer");
   }
 }
 
 /// The one with the fewest jobs; among equals the first, so that its connections are used again. One that
 /// gives its jobs back because it stops has few, and is left alone.
-Deliverer* Deliveries::idlest() {
-  Deliverer* best = nullptr;
-  for (Deliverer* d : deliverers_) {
-    auto rest = resting_.find(d);
-    if (rest != resting_.end() && Clock::now() < rest->second) continue;
-    if (!d->is_behind() && (best == nullptr || load_[d] < load_[best])) best = d;
+Deliveries::Desk* Deliveries::idlest() {
+  Desk* best = nullptr;
+  for (Desk& d : desks_) {
+    if (d.rests_until != Clock::time_point{} && Clock::now() < d.rests_until) continue;
+    if (!d.deliverer->is_behind() && (best == nullptr || d.jobs < best->jobs)) best = &d;
   }
   return best;
+}
+
+Deliveries::Desk* Deliveries::desk_of(const Deliverer& deliverer) {
+  auto at = std::ranges::find(desks_, &deliverer, &Desk::deliverer);
+  return at == desks_.end() ? nullptr : &*at;
 }
 
 // ---- jobs begin
@@ -152,17 +148,15 @@ void Deliveries::pump_soon() {
 }
 
 void Deliveries::pump() {
-  if (stopping_ || deliverers_.empty()) return;
+  if (stopping_ || desks_.empty()) return;
   auto settings = office_.parts.settings();
   // No more than the deliverers work on at once: what waits in them would run out of our patience.
   scheduler_.set_limits(
-      {std::clamp<std::size_t>(settings->deliveries_at_once, 1, kJobsAtOnce * deliverers_.size()),
+      {std::clamp<std::size_t>(settings->deliveries_at_once, 1, kJobsAtOnce * desks_.size()),
        std::max<std::size_t>(1, settings->deliveries_per_host)});
   for (std::size_t i = 0; i < kStartsAtOnce; ++i) {
-    // Nor what cannot be written down afterwards: on a full disk memory would fill instead.
-    bool full = office_.too_much_work() || settlements_.stuck() > 0;
-    Deliverer* by = full ? nullptr : idlest();
-    if (by == nullptr) {
+    Desk* desk = office_.may_begin_job() ? idlest() : nullptr;
+    if (desk == nullptr) {
       wake_.after(office_.parts.loop, std::chrono::milliseconds(10), [this] { pump(); });
       return;
     }
@@ -173,7 +167,7 @@ void Deliveries::pump() {
       continue;
     }
     if (!*start) return arm();
-    begin(std::move(**start), *by);
+    begin(std::move(**start), *desk);
   }
   wake_.after(office_.parts.loop, std::chrono::milliseconds(0), [this] { pump(); });
 }
@@ -231,7 +225,7 @@ static void keep_numbers(const std::vector<WaitingRow>& rows, Scheduler::Start& 
   for (const WaitingRow& row : rows) start.recipients.push_back(row.key.n);
 }
 
-void Deliveries::begin(Scheduler::Start start, Deliverer& by) {
+void Deliveries::begin(Scheduler::Start start, Desk& desk) {
   auto rows = rows_of(start);
   auto head = office_.parts.store.head(start.id);
   bool gone = !head && head.error().status == store::Status::kRefused;
@@ -245,7 +239,7 @@ void Deliveries::begin(Scheduler::Start start, Deliverer& by) {
   if (gone) rows->clear();
   sort_out(start, *rows);
   if (rows->empty()) return scheduler_.dropped(start, now_ms());
-  Running job{std::move(start), &by, std::move(*head), std::move(*rows), Clock::now()};
+  Running job{std::move(start), desk.deliverer, std::move(*head), std::move(*rows), Clock::now()};
   if (job.start.hop == kLocalHop) return settle_released(std::move(job));
   auto hop = route(job);
   if (!hop) {
@@ -259,10 +253,10 @@ void Deliveries::begin(Scheduler::Start start, Deliverer& by) {
   if (!sent) {
     if (office_.lost(sent.error())) return;
     office_.parts.log.event("unreadable").kv("id", job.start.id.text()).kv("why", sent.error().text);
-    return end_without_answer(std::move(job), "the message cannot be read");
+    return end_without_answer(job, "the message cannot be read");
   }
   if (!*sent) return;
-  ++load_[&by];
+  ++desk.jobs;
   running_.emplace(serial, std::move(job));
 }
 
@@ -310,12 +304,7 @@ void Deliveries::move_rows(const Running& job, std::vector<store::Settle::Later>
 /// Ends a job that would go on for ever; smaller messages are looked at when they come.
 void Deliveries::end_looped(const Running& job) {
   scheduler_.dropped(job.start, now_ms());
-  JobDone done;
-  done.id = job.start.id;
-  for (const WaitingRow& row : job.rows) {
-    done.outcomes.push_back({row.key.n, Kind::kPermanent, false, std::string(kLoopText), "5.4.6"});
-  }
-  settle(job, done);
+  settle_all(job, {0, Kind::kPermanent, false, std::string(kLoopText), "5.4.6"});
 }
 
 /// False: the job has ended instead.
@@ -429,11 +418,12 @@ bool Deliveries::on_done(Deliverer& from, std::uint32_t serial, const JobDone& d
   }
   auto node = running_.extract(at);
   Running& job = node.mapped();
-  --load_[&from];
+  Desk* desk = desk_of(from);
+  --desk->jobs;
   deaths_.erase(done.id);
   if (done.hop == HopState::kUnseen) {
     scheduler_.dropped(job.start, now_ms());
-    resting_[&from] = Clock::now() + kRest;
+    desk->rests_until = Clock::now() + kRest;
   } else {
     scheduler_.finished(job.start, done.hop, now_ms());
   }
@@ -444,13 +434,13 @@ bool Deliveries::on_done(Deliverer& from, std::uint32_t serial, const JobDone& d
 
 /// Until then it counts as a change on its way: a stop waits for it.
 void Deliveries::again_soon(std::function<void()> work) {
-  ++office_.changes_in_work;
+  office_.begin_change();
   again_.push_back(std::move(work));
   again_timer_.after(office_.parts.loop, std::chrono::seconds(1), [this] {
     std::vector<std::function<void()>> now;
     now.swap(again_);
     for (const auto& each : now) {
-      --office_.changes_in_work;
+      office_.end_change();
       each();
     }
   });
@@ -472,6 +462,17 @@ void Deliveries::settle(Running job, JobDone done) {
   std::erase_if(part.rows, std::not_fn(is_in_part));
   std::erase_if(job.rows, is_in_part);
   settle_part(part, part_done);
+  settle_part(job, done);
+}
+
+/// By ourselves, the same for each recipient.
+void Deliveries::settle_all(const Running& job, JobOutcome outcome) {
+  JobDone done;
+  done.id = job.start.id;
+  for (const WaitingRow& row : job.rows) {
+    outcome.n = row.key.n;
+    done.outcomes.push_back(outcome);
+  }
   settle_part(job, done);
 }
 
@@ -598,13 +599,13 @@ po::Result<std::string> Deliveries::hop_by(std::string_view host, std::string_vi
 }
 
 void Deliveries::ask_hosts(const NextHop& hop, std::function<void(const Hosts&)> answer) {
-  Deliverer* by = idlest();
-  if (by == nullptr || asked_.size() >= kMostAsked) {
+  Desk* desk = idlest();
+  if (desk == nullptr || asked_.size() >= kMostAsked) {
     return answer({Kind::kTemporary, {"no deliverer is there to be asked"}});
   }
   std::uint32_t serial = ++serial_;
-  asked_.emplace(serial, Asked{by, std::move(answer)});
-  by->send(serial, AskHosts{hop});
+  asked_.emplace(serial, Asked{desk->deliverer, std::move(answer)});
+  desk->deliverer->send(serial, AskHosts{hop});
 }
 
 bool Deliveries::on_hosts(Deliverer& from, std::uint32_t serial, const Hosts& hosts) {

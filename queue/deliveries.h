@@ -72,6 +72,11 @@ class Deliveries final : public DeliveryControl {
 
  private:
   using Clock = std::chrono::steady_clock;
+  struct Desk {
+    Deliverer* deliverer = nullptr;
+    std::size_t jobs = 0;
+    Clock::time_point rests_until{};  ///< it said that it stops
+  };
   struct Running {
     Scheduler::Start start;
     Deliverer* by = nullptr;
@@ -88,8 +93,9 @@ class Deliveries final : public DeliveryControl {
   void pump();
   void pump_soon();
   void arm();
-  [[nodiscard]] Deliverer* idlest();
-  void begin(Scheduler::Start start, Deliverer& by);
+  [[nodiscard]] Desk* desk_of(const Deliverer& deliverer);
+  [[nodiscard]] Desk* idlest();
+  void begin(Scheduler::Start start, Desk& desk);
   [[nodiscard]] store::Result<std::vector<store::WaitingRow>> rows_of(const Scheduler::Start& start);
   void sort_out(const Scheduler::Start& start, std::vector<store::WaitingRow>& rows);
   po::Result<po::messages::NextHop> route(Running& job);
@@ -101,7 +107,8 @@ class Deliveries final : public DeliveryControl {
   void give_back_row(const Scheduler::Start& start, std::uint32_t n, std::uint64_t due_ms);
   void settle(Running job, po::messages::JobDone done);
   void settle_part(const Running& job, const po::messages::JobDone& done);
-  void end_without_answer(Running job, std::string_view why);
+  void settle_all(const Running& job, po::messages::JobOutcome outcome);
+  void end_without_answer(const Running& job, std::string_view why);
   void again_soon(std::function<void()> work);
   void check_patience();
   [[nodiscard]] Moment moment();
@@ -111,9 +118,7 @@ class Deliveries final : public DeliveryControl {
   Scheduler scheduler_;
   Notices notices_;
   Settlements settlements_;
-  std::vector<Deliverer*> deliverers_;
-  std::map<Deliverer*, std::size_t> load_;
-  std::map<Deliverer*, Clock::time_point> resting_;  ///< until when: they said that they stop
+  std::vector<Desk> desks_;  ///< the oldest first
   std::map<std::uint32_t, Running> running_;
   std::map<std::uint32_t, Asked> asked_;
   std::map<po::MessageId, unsigned> deaths_;  ///< deliverers that died over it

@@ -26,8 +26,7 @@ void DomainStarts::start(po::messages::StartDomain ask, Reply reply) {
 }
 
 void DomainStarts::step(const Shared& walk) {
-  if (!office_.little_work() || deliveries_.settlements().stuck() > 0)
-    return step_after(walk, kWhileMuchWork);
+  if (!office_.may_walk()) return step_after(walk, kWhileMuchWork);
   auto rows = office_.parts.store.all_waiting(walk->after, kPiece);
   if (!rows) {
     if (!office_.lost(rows.error())) finish(walk, false);

@@ -20,6 +20,16 @@ Office::Office(Parts p)
       bodies(parts.store, completions, kBodyThreads),
       tickets(parts.ticket_key, po::ticket_now_ms()) {}
 
+void Office::begin_change(std::size_t octets) {
+  ++changes_in_work;
+  octets_in_work += octets;
+}
+
+void Office::end_change(std::size_t octets) {
+  --changes_in_work;
+  octets_in_work -= octets;
+}
+
 bool Office::too_much_work() const {
   return octets_in_work > kMaxOctetsInWork || changes_in_work > kMaxChangesInWork;
 }

@@ -52,7 +52,15 @@ class Office {
   std::uint64_t stored = 0, refused = 0;
   // What is on its way to the store.
   std::size_t octets_in_work = 0, changes_in_work = 0;
+  std::size_t stuck = 0;  ///< changes among them that found no room, and are tried until they do
 
+  /// A change of about so many octets in memory is on its way to the store; it has got there, or has failed.
+  void begin_change(std::size_t octets = 0);
+  void end_change(std::size_t octets = 0);
+  /// Whether a job may begin: nothing that makes more changes, while those that are there cannot be written.
+  [[nodiscard]] bool may_begin_job() const { return stuck == 0 && !too_much_work(); }
+  /// The same of a walk over all that waits, which leaves half of the room to mail that comes in.
+  [[nodiscard]] bool may_walk() const { return stuck == 0 && little_work(); }
   [[nodiscard]] bool too_much_work() const;
   [[nodiscard]] bool little_work() const;
 

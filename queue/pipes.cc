@@ -229,14 +229,12 @@ bool Pop3dPipe::on_expunge(Frame& frame) {
     return true;
   }
   std::size_t octets = 128 + 16 * ask.ids.size();
-  office_.octets_in_work += octets;
-  ++office_.changes_in_work;
+  office_.begin_change(octets);
   auto reply = reply_on<Expunged>(shared_from_this(), channel(), frame.serial);
   auto done = [this_office = &office_, octets, account = *account,
                reply = std::move(reply)](const store::Result<std::uint64_t>& n) {
     Office& office = *this_office;
-    office.octets_in_work -= octets;
-    --office.changes_in_work;
+    office.end_change(octets);
     if (n) {
       office.parts.log.event("expunged").kv("account", account).kv("n", *n);
       return reply({Kind::kDone, {}});

@@ -97,7 +97,7 @@ void QueueChange::Batch::log_changes(const std::vector<FoundRow>& rows) const {
 }
 
 void QueueChange::Batch::on_written(const store::Result<std::uint64_t>& result, const Written& written) {
-  --office.changes_in_work;
+  office.end_change();
   --open;
   if (result) {
     recipients += *result;
@@ -188,7 +188,7 @@ void QueueChange::begin_batch(ByMessage&& messages) {
       for (const auto& later : settle->later) batch_->hops.insert(later.now.hop);
     }
     ++batch_->open;
-    ++office_.changes_in_work;
+    office_.begin_change();
     auto shared = std::make_shared<Written>(Written{std::move(rows), without_bodies(settle->notices)});
     office_.writer.add(std::move(*settle),
                        [batch = batch_, shared](const store::Result<std::uint64_t>& result) {

@@ -10,20 +10,16 @@ using store::Accept;
 using store::Waiting;
 
 static constexpr auto kTryAgain = std::chrono::seconds(1);
-static constexpr std::size_t kRowOctets = 1024;  // a recipient with the words of its attempts
 
-/// Bodies twice: the transaction holds what the change holds.
-static std::size_t octets_of(const store::Settle& change) {
-  std::size_t octets = kRowOctets * (change.later.size() + 1);
-  for (const Accept& notice : change.notices) octets += 2 * notice.body.size();
-  return octets;
+/// Twice what it holds: the transaction holds it too.
+static std::size_t octets_in_memory(const store::Change& change) {
+  return 2 * octets_of(change);
 }
 
 void Settlements::write(Settlement settlement) {
   ++open_;
-  ++office_.changes_in_work;
-  settlement.octets = octets_of(settlement.change);
-  office_.octets_in_work += settlement.octets;
+  settlement.octets = octets_in_memory(settlement.change);
+  office_.begin_change(settlement.octets);
   add(std::make_shared<Settlement>(std::move(settlement)));
 }
 
@@ -39,13 +35,12 @@ void Settlements::finish(const Shared& s, const store::Result<std::uint64_t>& re
     if (f.no_space) office_.note_space(false, f.text);
     office_.parts.log.event("not-settled").kv("id", s->change.id.text()).kv("why", f.text);
     if (f.status == store::Status::kRefused) take_less(s->change);
-    if (!std::exchange(s->stuck, true)) ++stuck_;
+    if (!std::exchange(s->stuck, true)) ++office_.stuck;
     return try_again(s);
   }
   --open_;
-  if (s->stuck) --stuck_;
-  --office_.changes_in_work;
-  office_.octets_in_work -= s->octets;
+  if (s->stuck) --office_.stuck;
+  office_.end_change(s->octets);
   log(*s);
   std::uint64_t now = now_ms();
   for (std::uint32_t n : s->in_flight) scheduler_.let_go({s->change.id, n});
@@ -81,14 +76,12 @@ void Settlements::try_again(const Shared& s) {
 }
 
 void Settlements::write_notice(Accept notice, const MessageId& about, std::string_view action) {
-  ++office_.changes_in_work;
-  std::size_t octets = 2 * notice.body.size();
-  office_.octets_in_work += octets;
+  std::size_t octets = octets_in_memory(notice);
+  office_.begin_change(octets);
   auto shared = std::make_shared<Accept>(std::move(notice));
   office_.writer.add(
       *shared, [this, shared, about, octets, action = std::string(action)](const auto& result) {
-        --office_.changes_in_work;
-        office_.octets_in_work -= octets;
+        office_.end_change(octets);
         if (!result) {
           if (office_.lost(result.error())) return;
           office_.parts.log.event("not-told").kv("id", about.text()).kv("why", result.error().text);

@@ -45,8 +45,6 @@ class Settlements {
   /// What an Accept left waiting that is now committed: a line for each in the log, and the scheduler.
   void queued(const po::MessageId& id, std::string_view sender, const std::vector<store::Waiting>& waiting);
   [[nodiscard]] std::size_t open() const { return open_; }
-  /// Those that could not be written yet: nothing should be begun that makes more of them.
-  [[nodiscard]] std::size_t stuck() const { return stuck_; }
 
  private:
   using Shared = std::shared_ptr<Settlement>;
@@ -62,7 +60,7 @@ class Settlements {
   std::function<void()> changed_;
   std::deque<Shared> again_;
   po::Event again_soon_;
-  std::size_t open_ = 0, stuck_ = 0;
+  std::size_t open_ = 0;
 };
 
 }  // namespace queue

@@ -60,8 +60,7 @@ void Submissions::submit(Submit&& submit, OpenBodies& open, Reply reply) {
   work.elsewhere = accept->change.waiting;
   work.reached = std::move(accept->reached);
   work.reply = std::move(reply);
-  office_.octets_in_work += work.octets;
-  ++office_.changes_in_work;
+  office_.begin_change(work.octets);
   bool in_file = work.in_file;
   work_.emplace(accept->change.id, std::move(work));
   if (in_file) {
@@ -87,17 +86,16 @@ std::optional<std::string> Submissions::brake(const store::Accept& accept) {
       .kv("nrcpt", recipients)
       .kv("session", accept.envelope.session)
       .kv("why", why);
-  if (verdict.tell) tell_postmaster(*sender, accept, verdict, recipients);
+  if (verdict.tell) tell_postmaster(*sender, accept, verdict);
   return why;
 }
 
 void Submissions::tell_postmaster(const BrakedSender& sender, const store::Accept& accept,
-                                  const BrakeVerdict& verdict, std::uint32_t recipients) {
+                                  const BrakeVerdict& verdict) {
   BrakeNotice notice;
   notice.sender = sender;
   notice.envelope_sender = accept.envelope.sender;
   if (accept.envelope.client.family != 0) notice.client = po::address_text(accept.envelope.client);
-  notice.recipients = recipients;
   notice.verdict = verdict;
   if (sender.kind == BrakedSender::Kind::kAccount) {
     auto account = office_.parts.routing.account(sender.number);
@@ -134,8 +132,7 @@ void Submissions::finish(const MessageId& id, const store::Result<std::uint64_t>
   auto node = work_.extract(id);
   if (node.empty()) return;
   Work& work = node.mapped();
-  office_.octets_in_work -= work.octets;
-  --office_.changes_in_work;
+  office_.end_change(work.octets);
   if (result) {
     log_stored(id, work);
     ++office_.stored;

@@ -55,8 +55,7 @@ class Submissions {
   void refuse(bool in_file, const Reply& reply, const po::messages::Submitted& why);
   /// Why not, if the sender is over its limit of recipients elsewhere; then the Postmaster hears of it.
   [[nodiscard]] std::optional<std::string> brake(const store::Accept& accept);
-  void tell_postmaster(const BrakedSender& sender, const store::Accept& accept, const BrakeVerdict& verdict,
-                       std::uint32_t recipients);
+  void tell_postmaster(const BrakedSender& sender, const store::Accept& accept, const BrakeVerdict& verdict);
   void keep_body(store::Accept accept);
   void write(store::Accept accept);
   void finish(const po::MessageId& id, const store::Result<std::uint64_t>& result);

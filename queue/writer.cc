@@ -52,11 +52,13 @@ void Writer::run() {
   }
 }
 
-static std::size_t octets_of(const Change& change) {
+static constexpr std::size_t kRowOctets = 512;  // a recipient that waits, with the words of its attempts
+
+std::size_t octets_of(const Change& change) {
   if (const auto* a = std::get_if<store::Accept>(&change)) return a->body.size() + 256 * a->deliveries.size();
   if (const auto* e = std::get_if<store::Expunge>(&change)) return 256 * e->ids.size();
   if (const auto* s = std::get_if<store::Settle>(&change)) {
-    std::size_t octets = 256 * (s->gone.size() + s->later.size() + s->deliveries.size());
+    std::size_t octets = kRowOctets * (1 + s->gone.size() + s->later.size() + s->deliveries.size());
     for (const store::Accept& notice : s->notices) octets += notice.body.size();
     return octets;
   }

@@ -17,6 +17,9 @@
 
 namespace queue {
 
+/// About as many octets as the change holds, rows included: what bounds a commit, and memory.
+[[nodiscard]] std::size_t octets_of(const store::Change& change);
+
 class Writer {
  public:
   using Clock = std::chrono::steady_clock;

@@ -91,8 +91,8 @@ TEST_CASE("brake: what is said") {
   CHECK(brake.ask(kJane, 9, {10, 0}, kStart).allowed);
   BrakeVerdict v = brake.ask(kJane, 5, {10, 0}, kStart);
   CHECK(brake_text(v) == "too many recipients: at most 10 within an hour, 9 were taken; try later");
-  std::string text = brake_notice({kJane, "jane@podunk.edu", "x\r\ny@z", "192.0.2.1", 5, v},
-                                  "mail.podunk.edu", "Thu, 26 Nov 2026 00:00:00 +0000", {});
+  std::string text = brake_notice({kJane, "jane@podunk.edu", "x\r\ny@z", "192.0.2.1", v}, "mail.podunk.edu",
+                                  "Thu, 26 Nov 2026 00:00:00 +0000", {});
   for (std::string_view part :
        {"To: Postmaster <postmaster@mail.podunk.edu>\r\n", "Subject: Too many recipients from account 7",
         "<jane@podunk.edu> has sent mail to 9 recipients", "named: <x??y@z>\r\n", "came from: 192.0.2.1\r\n",
