@@ -164,16 +164,13 @@ int Program::spill(std::string& body, Content& content) const {
   if (!content.file) {
     const char* directory = std::getenv("TMPDIR");
     if (directory == nullptr || *directory == '\0') directory = "/tmp";
-    content.file.reset(::open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (!content.file) {  // not every file system has that
-      std::string name = std::string(directory) + "/sendmail.XXXXXX";
-      content.file.reset(::mkostemp(name.data(), O_CLOEXEC));
-      if (content.file) ::unlink(name.c_str());
-    }
+    std::string name = std::string(directory) + "/sendmail.XXXXXX";
+    content.file.reset(::mkostemp(name.data(), O_CLOEXEC));  // not every file system has O_TMPFILE
     if (!content.file) {
       return say(EX_CANTCREAT,
                  std::string("no temporary file can be made in ") + directory + ": " + std::strerror(errno));
     }
+    ::unlink(name.c_str());
   }
   std::string_view rest = body;
   while (!rest.empty()) {
