@@ -45,12 +45,6 @@ healthy IN A {HEALTHY}"""
 MIB = 1 << 20
 
 
-def most_memory(pid):
-    """KiB that it ever had in memory; 0 if it has ended."""
-    with open(f"/proc/{pid}/status") as status:
-        return next((int(line.split()[1]) for line in status if line.startswith("VmHWM")), 0)
-
-
 def private_memory(pid):
     """Octets of private memory, without what is of a file: the store's map is the kernel's to take away."""
     total = 0
@@ -134,7 +128,7 @@ class Million:
         first = time.monotonic() - begun
         most = 0
         while process.stdout.read(1 << 20) and time.monotonic() - begun < 20:
-            most = max(most, most_memory(process.pid))
+            most = max(most, instances.peak_kib(process.pid))
         whole = time.monotonic() - begun
         process.kill()
         process.stdout.close()

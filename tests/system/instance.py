@@ -47,6 +47,14 @@ def process_table():
     return table
 
 
+def peak_kib(pid):
+    """The most memory that a process ever had; 0 if it has ended."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    return 0
+
+
 def descendants(ancestor):
     table, found, frontier = process_table(), {}, {ancestor}
     while frontier:

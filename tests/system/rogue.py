@@ -337,37 +337,37 @@ class RogueInstance(Instance):
     def rogue(self, name, receive_buffer=None, limit=30):
         """A taken-over process that serves no master yet. The real one listens there as well: then once more."""
         deadline = time.monotonic() + limit
-        while name == "smtp-deliver":
-            s = self.deliverers.accept()[0]
-            s.settimeout(25)
+        while True:
+            s = self.connection(name, receive_buffer)
             greeting = b""
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(TimeoutError, ConnectionError):
                 while not greeting.endswith(b"\r\n") and (piece := s.recv(1)):
                     greeting += piece
-            if greeting.startswith(b"rogue "):
-                return Rogue(s, greeting.decode().split()[1])
-            s.close()
-        while True:
-            s = socket.socket()
-            if receive_buffer:
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            s.settimeout(3)
-            greeting = b""
-            try:
-                s.connect(("127.0.0.1", self.rogue_ports[name]))
-                while not greeting.endswith(b"\r\n"):
-                    piece = s.recv(1)
-                    if not piece:
-                        break
-                    greeting += piece
-            except (TimeoutError, ConnectionError):
-                pass
             if greeting.startswith(b"rogue "):
                 s.settimeout(25)
                 return Rogue(s, greeting.decode().split()[1])
             s.close()
             time.sleep(0.03)
             assert time.monotonic() < deadline, f"no rogue {name} within {limit} s\n{self.tail()}"
+
+    def connection(self, name, receive_buffer):
+        """To, or from, one of them; it may be broken."""
+        if name == "smtp-deliver":
+            s = self.deliverers.accept()[0]
+            s.settimeout(3)
+            return s
+        s = socket.socket()
+        if receive_buffer:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        s.settimeout(3)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            s.connect(("127.0.0.1", self.rogue_ports[name]))
+        return s
+
+    def remove(self):
+        if "smtp-deliver" in self.taken:
+            self.deliverers.close()
+        super().remove()
 
     def whole_rogue(self, name):
         """One that has both pipes."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from content import random_content, without_trace
 from harness import Pool, SystemTest, assert_no_crash, needs_root
-from instance import sanitized
+from instance import peak_kib, sanitized
 from rogue import (ACCOUNTS, CONTROL, DENIED, DONE, GRANTED, MAX_FRAME, NOTICES, PERMANENT, QUEUE, TEMPORARY, TOO_MANY,
                    TYPES, BodyFile, Dropped, Job, Mailbox, Message, Reader, RogueInstance, Submitted, Verdict, authenticate, client,
                    expunge, frame, job_done, listed, open_mailbox, recipient, retrieve, submit, text)
@@ -150,8 +150,7 @@ class RogueTest(SystemTest):
 
     def peak_kib(self, name):
         """The most memory that this process ever had."""
-        status = Path(f"/proc/{self.instance.processes()[name][0]}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
+        return peak_kib(self.instance.processes()[name][0])
 
     def memory_bound_kib(self, mib):
         return mib * 1024 * (4 if sanitized(self.instance.build) else 1)
@@ -212,8 +211,21 @@ class RogueTest(SystemTest):
         self.assertEqual(len(self.log_lines("event=administer ")), administered, "a server administered")
 
 
-class Pop3dTaken(RogueTest):
+class WrongFrames:
+    """Of `role`, to everybody who has a pipe to it."""
+
+    def test_wrong_frames(self):
+        with self.unharmed():
+            self.run_drop_attacks(self.role)
+
+    def test_wrong_frames_to_the_dispatcher(self):
+        with self.unharmed():
+            self.run_control_attacks(self.role)
+
+
+class Pop3dTaken(WrongFrames, RogueTest):
     """No mailbox without a ticket, none of another account with one, none twice, none late."""
+    role = "pop3d"
     taken = {"smtpd": 0, "pop3d": 14}
 
     @classmethod
@@ -324,14 +336,6 @@ class Pop3dTaken(RogueTest):
         if os.geteuid() == 0:
             self.assertLess(len(os.listdir(f"/proc/{self.instance.processes()[name][0]}/fd")), limit)
 
-    def test_wrong_frames(self):
-        with self.unharmed():
-            self.run_drop_attacks("pop3d")
-
-    def test_wrong_frames_to_the_dispatcher(self):
-        with self.unharmed():
-            self.run_control_attacks("pop3d")
-
     def test_flood_of_questions(self):
         """100,000 of each, and no answer read. Who is not read waits; who waits for ever is dropped."""
         with self.unharmed():
@@ -376,8 +380,9 @@ class Pop3dTaken(RogueTest):
         self.assert_works()
 
 
-class SmtpdTaken(RogueTest):
+class SmtpdTaken(WrongFrames, RogueTest):
     """It submits mail, in any name; nothing else."""
+    role = "smtpd"
     taken = {"smtpd": 14, "pop3d": 0}
 
     def submitted(self, rogue, *arguments, **more):
@@ -537,14 +542,6 @@ class SmtpdTaken(RogueTest):
         denied = answers.count(DENIED)
         self.assertLessEqual(denied, 7)
         self.assertEqual(answers[-1], TOO_MANY, "the right password told itself")
-
-    def test_wrong_frames(self):
-        with self.unharmed():
-            self.run_drop_attacks("smtpd")
-
-    def test_wrong_frames_to_the_dispatcher(self):
-        with self.unharmed():
-            self.run_control_attacks("smtpd")
 
     def test_answers_to_nobody(self):
         """Half a frame at the end of a process, and a pipe closed in the middle of work."""
@@ -717,16 +714,9 @@ class DelivererTaken(RogueTest):
             self.assertLess(self.peak_kib("accounts"), self.memory_bound_kib(400))
 
 
-class DelivererFrames(RogueTest):
+class DelivererFrames(WrongFrames, RogueTest):
+    role = "smtp-deliver"
     taken = {"smtpd": 0, "pop3d": 0, "deliver": 14}
-
-    def test_wrong_frames(self):
-        with self.unharmed():
-            self.run_drop_attacks("smtp-deliver")
-
-    def test_wrong_frames_to_the_dispatcher(self):
-        with self.unharmed():
-            self.run_control_attacks("smtp-deliver")
 
 
 class Notices(RogueTest):

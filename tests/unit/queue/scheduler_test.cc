@@ -381,8 +381,7 @@ TEST_CASE("scheduler: 100,000 recipients of dead and slow hops delay nobody else
     w.wait("dead" + std::to_string(hop), ++id, 50);
   }
   auto hanging = w.all_in_time();  // none of these ever ends
-  CHECK(hanging.size() >= 250);
-  CHECK(hanging.size() <= 375);
+  CHECK(hanging.size() == 250);    // half: of what came last nothing is left by then
   SECTION("what has just come") {
     w.accept("alive", 1'000'000, 1);
     auto job = w.next();
