@@ -1,7 +1,7 @@
-// The mail routing table: from the domain of an address to its next hop. An entry
-// is "pattern:host" with options behind it. Patterns: a domain (itself alone), "*.domain" (all under it), "*"
-// (all); the first that matches wins. Hosts: "*" (by MX, as if there were no entry), a host name, an address
-// literal "[192.0.2.1]", the latter two with ":port" if it is not 25. Options, separated by spaces:
+// The mail routing table: from the domain of an address to its next hop. An entry is "pattern:host" with
+// options behind it. Patterns: a domain (itself alone), "*.domain" (all under it), "*" (all); the first that
+// matches wins. Hosts: "*" (by MX, as if there were no entry), a host name, an address literal
+// "[192.0.2.1]", the latter two with ":port" if it is not 25. Options, separated by spaces:
 // tls=none|opportunistic|required|verified, user=NAME (log in there; the password is kept apart, in
 // secrets/), source=ADDRESS, helo=NAME. No address is rewritten, and no entry permits anything. Pure; the
 // text comes from forms. Callers: queue; the forms, to check.
