@@ -75,6 +75,12 @@ const std::vector<Binding>& bindings() {
        [](Account& a, const List& v) { a.locked = is_yes(v); }},
       {"General-Access-Restrictions", [](const Account& a) { return a.access; },
        [](Account& a, const List& v) { a.access = v; }},
+      {"Use-System-Password", [](const Account& a) { return yes_no(a.system_password); },
+       [](Account& a, const List& v) { a.system_password = is_yes(v); }},
+      {"System-User-Name", [](const Account& a) { return one(a.system_user); },
+       [](Account& a, const List& v) { a.system_user = text(v); }},
+      {"Finger-Allowed", [](const Account& a) { return yes_no(a.finger_allowed); },
+       [](Account& a, const List& v) { a.finger_allowed = is_yes(v); }},
       {"Finger-Information", [](const Account& a) { return a.finger; },
        [](Account& a, const List& v) { a.finger = v; }},
   };

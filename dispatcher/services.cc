@@ -31,7 +31,8 @@ static constexpr int kBacklog = 1024;
 
 std::vector<ChildSpec> wanted_children(const Config& config) {
   std::vector<ChildSpec> out = {{Role::kAccounts, "accounts", "accounts"}, {Role::kQueue, "queue", "queue"}};
-  for (Role role : {Role::kSmtpd, Role::kPop3d, Role::kSmtpDeliver}) {
+  for (Role role :
+       {Role::kSmtpd, Role::kPop3d, Role::kSmtpDeliver, Role::kFingerd, Role::kStory, Role::kWwwd}) {
     std::string program = role_name(role);
     for (std::uint32_t i = 1; i <= config.processes(program); ++i) {
       out.push_back({role, program, fmt::format("{}.{}", program, i)});
@@ -54,6 +55,12 @@ const char* module_name(Role role) {
       return "POP3-Server";
     case Role::kSmtpDeliver:
       return "SMTP-Deliver";
+    case Role::kWwwd:
+      return "WWW-Server";
+    case Role::kFingerd:
+      return "Finger-Server";
+    case Role::kStory:
+      return "Story";
     case Role::kCommand:
       break;
   }
@@ -283,8 +290,13 @@ std::uint64_t descriptor_limit(const Config& config, const std::string& program)
   // The kernel counts descriptors on their way through pipes by user, and holds the sum against the sender's
   // own limit: a server that leaves as many as it may lying about must not keep the others from passing
   // theirs.
-  if (program != "smtpd" && program != "pop3d")
-    return 1024 + std::max(descriptor_limit(config, "smtpd"), descriptor_limit(config, "pop3d"));
+  constexpr std::string_view kServers[] = {"smtpd", "pop3d", "wwwd", "fingerd"};
+  if (std::find(std::begin(kServers), std::end(kServers), program) == std::end(kServers)) {
+    std::uint64_t most = 0;
+    for (std::string_view server : kServers)
+      most = std::max(most, descriptor_limit(config, std::string(server)));
+    return 1024 + most;
+  }
   std::uint64_t sessions = 0;
   for (const Service& service : config.services) {
     if (service.off || service.program != program) continue;

@@ -130,6 +130,7 @@ Result<void> Supervisor::try_start(Child& child) {
   parts.notice_key = random_key();
   parts.notice_port = hub_.port();
   parts.ticket_key = ticket_key_;
+  parts.order_key = order_key_;
   child.pid = *pid;
   child.state = State::kStarting;
   child.started = Clock::now();

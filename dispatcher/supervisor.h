@@ -113,6 +113,7 @@ class Supervisor {
   OnStopAsked on_stop_asked_;
   NoticeHub hub_;
   po::messages::Key ticket_key_ = random_key();
+  po::messages::Key order_key_ = random_key();
   SessionTicketKeys session_keys_;
   std::list<Child> children_;
   std::optional<HandOvers> hand_overs_;

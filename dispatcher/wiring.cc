@@ -14,7 +14,10 @@ using po::Result;
 using po::messages::Role;
 
 static bool is_server(Role r) {
-  return r == Role::kSmtpd || r == Role::kPop3d || r == Role::kSmtpDeliver;
+  return r == Role::kSmtpd || r == Role::kPop3d || r == Role::kSmtpDeliver || r == Role::kWwwd;
+}
+static bool asks_dns(Role r) {
+  return is_server(r) || r == Role::kFingerd;
 }
 static bool is_owner(Role r) {
   return r == Role::kAccounts || r == Role::kQueue;
@@ -42,13 +45,16 @@ po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& ch
   w.notice_port = parts.notice_port;
   // accounts seals tickets, queue opens them. A server with this key could open every mailbox.
   if (child.role == Role::kAccounts || child.role == Role::kQueue) w.ticket_key = parts.ticket_key;
+  // The same for orders: accounts seals them, queue and story carry them out.
+  if (is_owner(child.role) || child.role == Role::kStory) w.order_key = parts.order_key;
   w.hostname = instance.config.hostname;
   w.directory_path = instance.config.spool_directory + "/directory";
   if (child.role == Role::kAccounts) w.store_path = instance.config.spool_directory;
   if (child.role == Role::kQueue) w.store_path = instance.config.mailbox_directory;
   w.private_instance = instance.private_instance;
   w.admin_gid = instance.admin_gid;
-  if (is_server(child.role)) w.resolvers = instance.config.resolvers;
+  if (child.role == Role::kStory) w.log_path = instance.config.log_directory;
+  if (asks_dns(child.role)) w.resolvers = instance.config.resolvers;
   if (child.role == Role::kSmtpDeliver) w.smtp_endpoints = smtp_endpoints(instance);
   return w;
 }
@@ -63,7 +69,10 @@ void send_ports(Channel& control, const Instance& instance, const std::string& p
 }
 
 bool are_peers(Role a, Role b) {
-  return (is_server(a) && is_owner(b)) || (is_owner(a) && is_server(b));
+  auto one_way = [](Role x, Role y) {
+    return (is_server(x) && is_owner(y)) || (x == Role::kWwwd && y == Role::kStory);
+  };
+  return one_way(a, b) || one_way(b, a);
 }
 
 Result<void> connect_peers(const PeerEnd& a, const PeerEnd& b) {
@@ -77,7 +86,7 @@ Result<void> connect_peers(const PeerEnd& a, const PeerEnd& b) {
 }
 
 bool wants_certificates(Role role) {
-  return role == Role::kSmtpd || role == Role::kPop3d;
+  return role == Role::kSmtpd || role == Role::kPop3d || role == Role::kWwwd;
 }
 
 po::messages::Key random_key() {

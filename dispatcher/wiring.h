@@ -21,6 +21,7 @@ struct Instance {
   std::uint32_t admin_gid = 0xffffffff;
   Ports ports;
   std::vector<po::messages::Certificate> certificates;
+  std::vector<po::messages::Certificate> web_certificates;  ///< wwwd's own; empty: those above
 };
 
 /// The parts of Welcome that differ from process to process.
@@ -29,6 +30,7 @@ struct WelcomeParts {
   po::messages::Key notice_key{};
   std::uint16_t notice_port = 0;
   po::messages::Key ticket_key{};  ///< of this start; passed on only to those who may have it
+  po::messages::Key order_key{};   ///< likewise
 };
 
 [[nodiscard]] po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& child,

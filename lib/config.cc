@@ -25,6 +25,8 @@ constexpr std::string_view kStandardServices =
     "service local       local-submission run/submission        smtpd\n"
     "service pop3        pop3             0.0.0.0:110,[::]:110  pop3d\n"
     "service pop3s       pop3             0.0.0.0:995,[::]:995  pop3d tls=implicit\n"
+    "service web         http             0.0.0.0:81,[::]:81    wwwd tls=implicit\n"
+    "service finger      finger           0.0.0.0:79,[::]:79    fingerd\n"
     "service command     command          run/command           accounts\n";
 
 struct ProtocolRow {
@@ -40,6 +42,8 @@ constexpr ProtocolRow kProtocols[] = {
     {"local-submission", Protocol::kLocalSubmission, "smtpd", true, false},
     {"pop3", Protocol::kPop3, "pop3d", false, true},
     {"command", Protocol::kCommand, "accounts", true, false},
+    {"http", Protocol::kHttp, "wwwd", false, true},
+    {"finger", Protocol::kFinger, "fingerd", false, false},
 };
 
 const ProtocolRow* find_protocol(std::string_view name) {
@@ -185,14 +189,19 @@ class Parser {
     set_count(config_.log_files, "log-files", w[0], 0);
   }
   void on_log_days(std::span<const std::string_view> w) { set_count(config_.log_days, "log-days", w[0], 1); }
-  void on_certificate(std::span<const std::string_view> w) {
+  void add_certificate(std::vector<CertificateFiles>& where, std::span<const std::string_view> w) {
     CertificateFiles files;
     files.line = line_;
     set_path(files.chain, w[0]);
     set_path(files.key, w[1]);
-    if (config_.certificates.size() >= 100) return problem("more than 100 certificates");
-    config_.certificates.push_back(std::move(files));
+    if (where.size() >= 100) return problem("more than 100 certificates");
+    where.push_back(std::move(files));
   }
+  void on_certificate(std::span<const std::string_view> w) { add_certificate(config_.certificates, w); }
+  void on_web_certificate(std::span<const std::string_view> w) {
+    add_certificate(config_.web_certificates, w);
+  }
+  void on_saslauthd(std::span<const std::string_view> w) { set_path(config_.saslauthd, w[0]); }
   void on_smtp_deliver(std::span<const std::string_view> w) {
     auto n = w[0] == "off" ? std::optional(0U) : parse_number<std::uint32_t>(w[0], 1, kMaxProcesses);
     if (n)
@@ -240,6 +249,8 @@ std::span<const Parser::Key> Parser::keys() {
       {"log-files", 1, &Parser::on_log_files},
       {"log-days", 1, &Parser::on_log_days},
       {"certificate", 2, &Parser::on_certificate, true},
+      {"web-certificate", 2, &Parser::on_web_certificate, true},
+      {"saslauthd", 1, &Parser::on_saslauthd},
       {"resolver", 1, &Parser::on_resolver, true},
       {"smtp-deliver", 1, &Parser::on_smtp_deliver},
   };
@@ -295,8 +306,9 @@ void Parser::parse_service(std::span<const std::string_view> words) {
     return problem(fmt::format("{}: a service's name is letters, digits, - _ .", shown(words[0])));
   const ProtocolRow* row = find_protocol(words[1]);
   if (row == nullptr) {
-    return problem(fmt::format("{}: the protocols are smtp, submission, local-submission, pop3 and command",
-                               shown(words[1])));
+    return problem(fmt::format(
+        "{}: the protocols are smtp, submission, local-submission, pop3, http, finger and command",
+        shown(words[1])));
   }
   service.protocol = row->protocol;
   service.program = std::string(words[3]);
@@ -426,6 +438,7 @@ std::string Config::program(std::string_view name) const {
 
 std::uint32_t Config::processes(std::string_view program) const {
   if (program == "smtp-deliver") return smtp_deliver;
+  if (program == "story") return processes("wwwd") > 0 ? 1 : 0;
   std::uint32_t count = 0;
   bool any = false;
   for (const Service& service : services) {

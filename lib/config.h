@@ -59,6 +59,9 @@ struct Config {
   std::uint32_t log_files = 20;          ///< old files kept
   std::uint32_t log_days = 30;           ///< and not longer than this
   std::vector<CertificateFiles> certificates;
+  std::vector<CertificateFiles> web_certificates;  ///< wwwd's own; empty: those above
+  std::string
+      saslauthd;  ///< socket of saslauthd, for accounts with Use-System-Password; empty: there is none
   std::vector<std::string>
       resolvers;                   ///< "address" or "address:port"; filled from resolv.conf by the caller if
   bool resolvers_given = false;    ///< this is false; given and empty: `resolver none`
@@ -68,6 +71,7 @@ struct Config {
   [[nodiscard]] std::string run_path(std::string_view name) const;  ///< SPOOL/run/NAME
   [[nodiscard]] std::string program(std::string_view name) const;   ///< PROGRAM-DIRECTORY/NAME
   /// How many processes of this program the service table wants, or, for smtp-deliver, its own key; 0: off.
+  /// Of story there is one if there is wwwd.
   [[nodiscard]] std::uint32_t processes(std::string_view program) const;
   /// Whether a service that is on takes connections from inetd.
   [[nodiscard]] bool any_inetd() const;

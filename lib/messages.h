@@ -5,7 +5,8 @@
 // payload. A frame of a type that the receiver does not expect from that role, over its bound, or that does
 // not decode, drops the pipe it came on, not the receiver (lib/channel.h).
 //
-// UDP notices are at the end; they carry no authority (lib/notice.h).
+// Those of wwwd are in lib/web_messages.h. UDP notices are at the end; they carry no authority
+// (lib/notice.h).
 #pragma once
 
 #include <array>
@@ -28,7 +29,7 @@ struct valid_enum<Kind> {
 namespace po::messages {
 
 /// Raised when any struct below changes; the dispatcher and its children must agree (Welcome carries it).
-inline constexpr std::uint16_t kVersion = 3;
+inline constexpr std::uint16_t kVersion = 4;
 
 /// Bodies up to this travel in the frame; larger ones are files that queue hands out (OpenBody).
 inline constexpr std::uint32_t kSmallBody = 64 * 1024;
@@ -37,7 +38,18 @@ inline constexpr std::uint32_t kMiB = 1024 * 1024;
 inline constexpr std::uint32_t kMaxFrame = 16 * kMiB;
 
 /// The processes, by role. A program has one role; several processes may have the same.
-enum class Role : std::uint8_t { kDispatcher, kAccounts, kQueue, kSmtpd, kPop3d, kSmtpDeliver, kCommand };
+enum class Role : std::uint8_t {
+  kDispatcher,
+  kAccounts,
+  kQueue,
+  kSmtpd,
+  kPop3d,
+  kSmtpDeliver,
+  kCommand,
+  kWwwd,
+  kFingerd,
+  kStory
+};
 [[nodiscard]] constexpr const char* role_name(Role r) {
   switch (r) {
     case Role::kDispatcher:
@@ -54,6 +66,12 @@ enum class Role : std::uint8_t { kDispatcher, kAccounts, kQueue, kSmtpd, kPop3d,
       return "smtp-deliver";
     case Role::kCommand:
       return "command";
+    case Role::kWwwd:
+      return "wwwd";
+    case Role::kFingerd:
+      return "fingerd";
+    case Role::kStory:
+      return "story";
   }
   return "unknown";
 }
@@ -80,22 +98,25 @@ struct Welcome {
   Key notice_key{};               ///< this module's own key for UDP notices of this start
   std::uint16_t notice_port = 0;  ///< the dispatcher's UDP port on 127.0.0.1
   Key ticket_key{};               ///< accounts and queue only: seals mailbox tickets; zero for all others
-  std::string hostname;           ///< fully qualified name of this host
+  Key order_key{};       ///< accounts, queue and story only: seals orders (lib/order.h); zero for others
+  std::string hostname;  ///< fully qualified name of this host
   std::string directory_path;     ///< directory/ (readers), absolute
   std::string store_path;         ///< queue: the mailbox directory; accounts: the spool directory
+  std::string log_path;           ///< story: the log directory
   bool private_instance = false;  ///< started without root: the suite's own uid may use the command socket
   std::uint32_t admin_gid = 0xffffffff;  ///< administrators' group, 0xffffffff if none
   std::vector<std::string> resolvers;    ///< "address" or "address:port"; empty: DNS is off, hosts file only
   std::vector<std::string>
       smtp_endpoints;  ///< smtp-deliver: "address:port" where this host itself takes mail
   auto fields() {
-    return std::tie(version, name, incarnation, notice_key, notice_port, ticket_key, hostname, directory_path,
-                    store_path, private_instance, admin_gid, resolvers, smtp_endpoints);
+    return std::tie(version, name, incarnation, notice_key, notice_port, ticket_key, order_key, hostname,
+                    directory_path, store_path, log_path, private_instance, admin_gid, resolvers,
+                    smtp_endpoints);
   }
 };
 
 /// How a listening socket is served.
-enum class Protocol : std::uint8_t { kSmtp, kSubmission, kLocalSubmission, kPop3, kCommand };
+enum class Protocol : std::uint8_t { kSmtp, kSubmission, kLocalSubmission, kPop3, kCommand, kHttp, kFinger };
 
 /// dispatcher > module: a listening socket. No answer. The socket rides along. 1 KiB.
 struct Listen {
@@ -134,7 +155,7 @@ struct Certificate {
   auto fields() { return std::tie(chain, key); }
 };
 
-/// dispatcher > smtpd, pop3d: certificates (the first is the default, the others are chosen by SNI) and
+/// dispatcher > smtpd, pop3d, wwwd: certificates (the first is the default, the others are chosen by SNI) and
 /// session ticket keys, newest first. Replaces what was; running sessions go on. No answer. 1 MiB.
 struct Certificates {
   static constexpr std::uint16_t kType = 5;
@@ -196,9 +217,9 @@ struct PassCommand {
   auto fields() { return std::tie(words); }
 };
 
-/// dispatcher > smtpd, pop3d: a client's connection that inetd accepted, to be served as if it came by this
-/// Listen. The connection rides along. Answer: Took, unless the process is stopping: then
-/// it closes its copy and is silent, and when it has gone the dispatcher gives the client to another. 1 KiB.
+/// dispatcher > smtpd, pop3d, fingerd: a client's connection that inetd accepted, to be served as if it came
+/// by this Listen. The connection rides along. Answer: Took, unless the process is stopping: then it closes
+/// its copy and is silent, and when it has gone the dispatcher gives the client to another. 1 KiB.
 struct HandedClient {
   static constexpr std::uint16_t kType = 12;
   static constexpr std::uint32_t kMax = 1024;
@@ -206,7 +227,7 @@ struct HandedClient {
   auto fields() { return std::tie(listen); }
 };
 
-/// smtpd, pop3d > dispatcher: that client is mine; the dispatcher lets go of it. 16 octets.
+/// smtpd, pop3d, fingerd > dispatcher: that client is mine; the dispatcher lets go of it. 16 octets.
 struct Took {
   static constexpr std::uint16_t kType = 13;
   static constexpr std::uint32_t kMax = 16;

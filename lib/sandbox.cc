@@ -35,10 +35,10 @@ constexpr const char* kServerFiles = "opens none; before: directory/, /etc/hosts
 
 // ---- THE TABLE
 constexpr Row kTable[] = {
-    {Role::kAccounts, "accounts", kDescriptors, "smtpd pop3d smtp-deliver command",
+    {Role::kAccounts, "accounts", kDescriptors, "smtpd pop3d smtp-deliver wwwd command",
      "opens none; before: directory/ secrets/ read and write", "accepts on run/command", kWithThreads,
      kBase | kThreads | kDatabase},
-    {Role::kQueue, "queue", kDescriptors, "smtpd pop3d smtp-deliver",
+    {Role::kQueue, "queue", kDescriptors, "smtpd pop3d smtp-deliver wwwd",
      "store/bodies/ by name; before: store/ read and write, directory/ read only", "none", kWithThreads,
      kBase | kThreads | kDatabase | kBodies},
     {Role::kSmtpd, "smtpd", kDescriptors, "accounts queue", kServerFiles,
@@ -48,6 +48,12 @@ constexpr Row kTable[] = {
     {Role::kSmtpDeliver, "smtp-deliver", kDescriptors, "accounts queue",
      "opens none; before: the list of certificate authorities, /etc/hosts, read only", "TCP and UDP anywhere",
      kAlone, kBase | kResolver | kConnect},
+    {Role::kWwwd, "wwwd", kDescriptors, "accounts queue story", kServerFiles,
+     "accepts HTTP; UDP anywhere, TCP to ports of resolvers", kAlone, kBase | kResolver},
+    {Role::kFingerd, "fingerd", kDescriptors, "none", kServerFiles,
+     "accepts finger; UDP anywhere, TCP to ports of resolvers", kAlone, kBase | kResolver},
+    {Role::kStory, "story", kDescriptors, "wwwd", "the log directory by name, read only", "none", kAlone,
+     kBase | kLogs},
 };
 
 // ---- the sets
@@ -197,6 +203,14 @@ void allow_bodies(Filter& f, bool file_rules) {
   f.allow_if(SCMP_SYS(unlinkat), {equal32(2, 0)});
 }
 
+// Files for reading and the list of them. Where they lie only Landlock can say.
+void allow_logs(Filter& f) {
+  f.allow_if(SCMP_SYS(openat), {equal32(2, O_RDONLY | O_CLOEXEC)});
+  f.allow_if(SCMP_SYS(openat), {equal32(2, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECTORY)});
+  f.allow_if(SCMP_SYS(newfstatat), {});
+  f.allow_if(SCMP_SYS(getdents64), {});
+}
+
 // With connect, an accepted connection could be disconnected and connected to another place: it is given only
 // where Landlock says to which ports. Elsewhere the resolver is asked by UDP alone, with sendto.
 void allow_resolver(Filter& f, bool tcp_rules) {
@@ -249,6 +263,7 @@ int load_filter(const Row& row, const Paths& paths, int landlock) {
   if (row.calls & kThreads) allow_threads(f);
   if (row.calls & kDatabase) allow_database(f);
   if (row.calls & kBodies) allow_bodies(f, landlock > 0);
+  if ((row.calls & kLogs) && landlock > 0) allow_logs(f);
   if (has_resolver(row, paths)) allow_resolver(f, landlock >= kTcpLandlock);
   if (row.calls & kConnect) allow_connect(f);
 #ifdef POST_OFFICE_SANITIZED
@@ -259,6 +274,7 @@ int load_filter(const Row& row, const Paths& paths, int landlock) {
 
 std::string what_is_off(const Row& row, const Paths& paths, int landlock) {
   if ((row.calls & kBodies) && landlock == 0) return "bodies over 64 KiB";
+  if ((row.calls & kLogs) && landlock == 0) return "stories of messages";
   if (has_resolver(row, paths) && landlock < kTcpLandlock) return "DNS over TCP";
   return {};
 }
@@ -311,6 +327,10 @@ bool add_rules(int ruleset, const RulesetAttr& all, const Row& row, const Paths&
     std::uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                            LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
     if (!add_path(ruleset, paths.store + "/bodies", access & all.handled_access_fs)) return false;
+  }
+  if (row.calls & kLogs) {
+    std::uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+    if (!add_path(ruleset, paths.logs, access & all.handled_access_fs)) return false;
   }
   if ((row.calls & kConnect) && all.handled_access_net != 0) {
     NetPortAttr attr{kNetBindTcp, 0};
@@ -378,9 +398,9 @@ const Row* row(messages::Role role) {
 }
 
 std::string calls_text(unsigned calls) {
-  constexpr std::pair<Calls, const char*> kNames[] = {{kBase, "base"},         {kThreads, "threads"},
-                                                      {kDatabase, "database"}, {kBodies, "bodies"},
-                                                      {kResolver, "resolver"}, {kConnect, "connect"}};
+  constexpr std::pair<Calls, const char*> kNames[] = {
+      {kBase, "base"},         {kThreads, "threads"}, {kDatabase, "database"}, {kBodies, "bodies"},
+      {kResolver, "resolver"}, {kConnect, "connect"}, {kLogs, "logs"}};
   std::string out;
   for (auto [bit, name] : kNames) {
     if ((calls & bit) == 0) continue;

@@ -18,6 +18,7 @@ struct Paths {
   std::string directory;                      ///< directory/ of the spool
   std::string secrets;                        ///< secrets/ of the spool
   std::string store;                          ///< store/ of the mailbox directory
+  std::string logs;                           ///< the log directory
   std::vector<std::uint16_t> resolver_ports;  ///< where DNS is asked over TCP; empty: no connect at all
 };
 
@@ -29,7 +30,8 @@ enum Calls : unsigned {
   kBodies = 8,     ///< making, opening, naming and unlinking files in store/bodies/; off without Landlock
   kResolver = 16,  ///< UDP sockets, and where Landlock has TCP rules also TCP; only when there are resolvers
   kConnect =
-      32,  ///< connections to any host and port; with or without Landlock, for it is what the row is for
+      32,      ///< connections to any host and port; with or without Landlock, for it is what the row is for
+  kLogs = 64,  ///< opening files of the log directory for reading; off without Landlock
 };
 
 /// One row. The text columns are printed in internals.7; `calls` is enforced, and so are the limits, by the

@@ -33,10 +33,14 @@ struct Account {
   std::vector<std::string> access;  ///< General-Access-Restrictions; empty: from everywhere
   std::vector<std::string> finger;  ///< Finger-Information, lines
   std::uint64_t revision = 0;       ///< the directory's generation of its last change
+  bool finger_allowed = true;       ///< Finger-Allowed: no means that finger knows nobody of this name
+  bool system_password = false;     ///< Use-System-Password: logs in with the password of the system's user
+  std::string system_user;          ///< System-User-Name, for that; empty: the POP login name
 
   auto fields() {
     return std::tie(id, name, addresses, from_rewrite, pop3_delivery, pop_login, mailbox_limit, forwarding,
-                    locked, any_sender, access, finger, revision);
+                    locked, any_sender, access, finger, revision, finger_allowed, system_password,
+                    system_user);
   }
 };
 

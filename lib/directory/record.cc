@@ -57,8 +57,19 @@ std::string encode_account(const Account& account) {
   return out;
 }
 
+/// The record before fields were added at its end; those that came since have their defaults.
+struct AccountV1 {
+  Account& a;
+  auto fields() {
+    return std::tie(a.id, a.name, a.addresses, a.from_rewrite, a.pop3_delivery, a.pop_login, a.mailbox_limit,
+                    a.forwarding, a.locked, a.any_sender, a.access, a.finger, a.revision);
+  }
+};
+
 po::Result<Account> decode_account(std::string_view octets) {
   Account account;
+  if (AccountV1 old{account}; octets.starts_with('\1') && po::wire::decode(octets.substr(1), old))
+    return account;
   if (octets.empty() || static_cast<std::uint8_t>(octets[0]) != kAccountVersion ||
       !po::wire::decode(octets.substr(1), account))
     return damaged(kAccountTable);

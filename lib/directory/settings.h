@@ -74,6 +74,21 @@ struct Settings {
   // ---- System Security, what came with mail to other hosts
   std::vector<std::string> trusted_users;  ///< Trusted-UNIX-Users: may set any sender; root always
   std::vector<std::string> queue_start;    ///< Queue-Start-Permissions: "domain access-restriction"
+  // ---- System Security, the web and finger
+  std::vector<std::string> web_limit;  ///< Limit-Configuration-via-Web-Forms: access restrictions; empty: all
+  ClearText web_clear_text = ClearText::kLoopback;  ///< Web-Clear-Text: who may use http without TLS
+  std::uint32_t web_idle_seconds = 300;  ///< Web-Idle-Limit: a session that asks nothing for so long is over
+  std::vector<std::string> trusted_proxies;  ///< Trusted-Web-Proxies: access restrictions, numbers alone
+  std::uint32_t min_password_length = 6;     ///< Minimum-Password-Length, characters
+  std::vector<std::string> finger_access;    ///< Finger-Access: access restrictions; empty: all
+  bool finger_list = false;                  ///< Finger-List-Users: an empty query is answered with a list
+  // ---- System Configuration, likewise
+  std::uint32_t web_per_address = 50;  ///< Web-Sessions-per-Address: connections open at once, in one process
+  std::uint32_t finger_per_address = 10;  ///< Finger-Sessions-per-Address
+  std::uint32_t most_accounts = 0;        ///< Maximum-Accounts: System Information's optional limit, 0: none
+  // ---- Greeting
+  bool send_greeting = false;         ///< Send-Greeting: to the mailbox of each new account
+  std::vector<std::string> greeting;  ///< Greeting-Text: its lines
 
   std::uint64_t revision = 0;  ///< generation of the last change of any of these forms
 
@@ -87,7 +102,9 @@ struct Settings {
                     plus_addresses, unknown_users, catch_all, channel_aliases, message_lifetime,
                     delay_warning, bounce_full_size, deliveries_at_once, deliveries_per_host,
                     account_per_hour, account_per_day, user_per_hour, user_per_day, network_per_hour,
-                    network_per_day, trusted_users, queue_start, revision);
+                    network_per_day, trusted_users, queue_start, web_limit, web_clear_text, web_idle_seconds,
+                    trusted_proxies, min_password_length, finger_access, finger_list, web_per_address,
+                    finger_per_address, most_accounts, send_greeting, greeting, revision);
   }
 };
 

@@ -55,6 +55,18 @@ void for_each_setting(S& s, F&& f) {
   f("Recipients-per-Day-per-Network", s.network_per_day);
   f("Trusted-UNIX-Users", s.trusted_users);
   f("Queue-Start-Permissions", s.queue_start);
+  f("Limit-Configuration-via-Web-Forms", s.web_limit);
+  f("Web-Clear-Text", s.web_clear_text);
+  f("Web-Idle-Limit", s.web_idle_seconds);
+  f("Trusted-Web-Proxies", s.trusted_proxies);
+  f("Minimum-Password-Length", s.min_password_length);
+  f("Finger-Access", s.finger_access);
+  f("Finger-List-Users", s.finger_list);
+  f("Web-Sessions-per-Address", s.web_per_address);
+  f("Finger-Sessions-per-Address", s.finger_per_address);
+  f("Maximum-Accounts", s.most_accounts);
+  f("Send-Greeting", s.send_greeting);
+  f("Greeting-Text", s.greeting);
 }
 
 }  // namespace directory

@@ -130,7 +130,19 @@ Section account_security() {
            "Where the account may be used from. 199.17.234.0 means all of 199.17.234. Numbers are safer "
            "than names: whoever keeps the reverse zone of a number chooses its name.");
   access.also = {"Access-Restrictions", "General-Access-Restriction"};
-  return {"----- ACCOUNT SECURITY PARAMETERS -- ** Optional ** ------", {locked, access}};
+  Field system =
+      yes_no("Use-System-Password", "yes or no",
+             "With yes, the account logs in with the password of a user of this host, asked of saslauthd; "
+             "its own password is not looked at. The configuration file has to name saslauthd's socket.");
+  system.also = {"Use-NT-Logon-Password"};
+  system.default_value = "no";
+  Field user{.name = "System-User-Name",
+             .also = {"NT-Username"},
+             .type = Type::kLogin,
+             .indent = true,
+             .hint = "[] for the POP-Login-Name",
+             .help = "The user of this host whose password that is."};
+  return {"----- ACCOUNT SECURITY PARAMETERS -- ** Optional ** ------", {locked, access, system, user}};
 }
 
 Section finger() {
@@ -141,7 +153,10 @@ Section finger() {
               .max_values = 100,
               .read = Who::kOwner,
               .change = Who::kOwner};
-  return {"----- FINGER INFORMATION -- ** Optional ** -----", {lines}};
+  Field allowed = yes_no("Finger-Allowed", "yes or no", "With no, finger knows nobody of this name.");
+  allowed.default_value = "yes";
+  allowed.read = allowed.change = Who::kOwner;
+  return {"----- FINGER INFORMATION -- ** Optional ** -----", {allowed, lines}};
 }
 
 // ---- System Configuration
@@ -200,7 +215,43 @@ Section pop3_limits() {
        clear, names}};
 }
 
+Section other_limits() {
+  return {"----- WEB AND FINGER -----",
+          {number("Web-Sessions-per-Address", 1, 1'000'000, "connections open at once, in one process",
+                  "Counted by IPv4 address or IPv6 /64."),
+           number("Finger-Sessions-per-Address", 1, 1'000'000, "open at once, in one process",
+                  "Counted by IPv4 address or IPv6 /64.")}};
+}
+
 // ---- System Security
+
+Section web() {
+  Field clear{
+      .name = "Web-Clear-Text",
+      .type = Type::kChoice,
+      .hint = "never, loopback or always",
+      .help = "Where the web pages may be had without TLS: nowhere, from this machine only, anywhere.",
+      .choices = {{"never", {"no"}}, {"loopback", {}}, {"always", {"yes"}}}};
+  return {"----- WEB FORMS -----",
+          {list("Limit-Configuration-via-Web-Forms", Type::kAccess, 10'000,
+                "domains, hosts, IP numbers or networks; [] for everywhere",
+                "Only clients there are shown the authentication form; others are turned away at once. "
+                "Numbers are "
+                "safer than names."),
+           clear,
+           number("Web-Idle-Limit", 10, 86'400, "seconds",
+                  "Who asks for nothing for so long has to log in again."),
+           list("Trusted-Web-Proxies", Type::kAccess, 1000, "IP numbers or networks",
+                "Proxies whose word (X-Forwarded-For) is taken for where a client is.")}};
+}
+
+Section finger_access() {
+  return {"----- FINGER -----",
+          {list("Finger-Access", Type::kAccess, 10'000,
+                "domains, hosts, IP numbers or networks; [] for everywhere",
+                "Others are told that finger is not for them."),
+           yes_no("Finger-List-Users", "yes or no", "Whether finger without a name lists all accounts.")}};
+}
 
 Section sending() {
   return {"----- WHO MAY SEND ANYWHERE -----",
@@ -223,7 +274,9 @@ Section queue_start() {
 Section log_in() {
   return {
       "----- LOG-IN -----",
-      {number("Log-In-Failures-per-Address", 1, 1'000'000, "then log-ins from there are slowed down",
+      {number("Minimum-Password-Length", 6, 100, "characters, at least 6",
+              "For passwords that are set from now on."),
+       number("Log-In-Failures-per-Address", 1, 1'000'000, "then log-ins from there are slowed down",
               "Counted by IPv4 address or IPv6 /64, over all accounts."),
        number("Log-In-Failures-per-Account", 1, 1'000'000, "then log-ins to it are slowed down",
               "An address that logged in to the account within 30 days is not slowed down for others' "
@@ -326,14 +379,15 @@ const Form& account_data() {
 }
 
 const Form& system_configuration() {
-  static const Form kForm = with_defaults(
-      {"system-configuration", "System Configuration", {message_limits(), smtp_limits(), pop3_limits()}});
+  static const Form kForm = with_defaults({"system-configuration",
+                                           "System Configuration",
+                                           {message_limits(), smtp_limits(), pop3_limits(), other_limits()}});
   return kForm;
 }
 
 const Form& system_security() {
-  static const Form kForm =
-      with_defaults({"system-security", "System Security", {sending(), queue_start(), log_in()}});
+  static const Form kForm = with_defaults(
+      {"system-security", "System Security", {sending(), queue_start(), web(), finger_access(), log_in()}});
   return kForm;
 }
 
@@ -356,14 +410,39 @@ const Form& channel_aliases() {
   return kForm;
 }
 
+const Form& greeting() {
+  static const Form kForm = with_defaults(
+      {"greeting",
+       "Greeting",
+       {{{},
+         {yes_no("Send-Greeting", "yes or no",
+                 "Whether each new account with a mailbox here is sent this text."),
+          {.name = "Greeting-Text",
+           .type = Type::kLines,
+           .hint = {},
+           .help = "The text. The account's name, addresses and finger information are put behind it.",
+           .max_values = 500}}}}});
+  return kForm;
+}
+
+const Form& system_information() {
+  static const Form kForm = with_defaults(
+      {"system-information",
+       "System Information",
+       {{{}, {number("Maximum-Accounts", 0, kNoLimit, "0 for no limit", "More accounts are refused.")}}},
+       "Licensing/Configuration"});
+  return kForm;
+}
+
 const Form& mail_queue() {
   static const Form kForm = with_defaults({"mail-queue", "Mail Queue", {waiting(), deliveries(), brake()}});
   return kForm;
 }
 
-const std::array<const Form*, 6>& all_forms() {
-  static const std::array<const Form*, 6> kForms{&account_data(), &system_configuration(), &system_security(),
-                                                 &mail_routing(), &channel_aliases(),      &mail_queue()};
+const std::array<const Form*, 8>& all_forms() {
+  static const std::array<const Form*, 8> kForms{&account_data(), &system_configuration(), &system_security(),
+                                                 &mail_routing(), &channel_aliases(),      &mail_queue(),
+                                                 &greeting(),     &system_information()};
   return kForms;
 }
 

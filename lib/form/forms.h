@@ -15,8 +15,10 @@ namespace form {
 [[nodiscard]] const Form& mail_routing();
 [[nodiscard]] const Form& channel_aliases();
 [[nodiscard]] const Form& mail_queue();
+[[nodiscard]] const Form& greeting();
+[[nodiscard]] const Form& system_information();
 
-[[nodiscard]] const std::array<const Form*, 6>& all_forms();
+[[nodiscard]] const std::array<const Form*, 8>& all_forms();
 /// By name or title, letter case, spaces and punctuation aside; null if there is none.
 [[nodiscard]] const Form* find_form(std::string_view name);
 
