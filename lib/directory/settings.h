@@ -82,6 +82,8 @@ struct Settings {
   std::uint32_t min_password_length = 6;     ///< Minimum-Password-Length, characters
   std::vector<std::string> finger_access;    ///< Finger-Access: access restrictions; empty: all
   bool finger_list = false;                  ///< Finger-List-Users: an empty query is answered with a list
+  /// Finger-Host-Line: answers begin with "[hostname]", for finger programs that do not print it themselves.
+  bool finger_host_line = true;
   // ---- System Configuration, likewise
   std::uint32_t web_per_address = 50;  ///< Web-Sessions-per-Address: connections open at once, in one process
   std::uint32_t finger_per_address = 10;  ///< Finger-Sessions-per-Address
@@ -103,8 +105,8 @@ struct Settings {
                     delay_warning, bounce_full_size, deliveries_at_once, deliveries_per_host,
                     account_per_hour, account_per_day, user_per_hour, user_per_day, network_per_hour,
                     network_per_day, trusted_users, queue_start, web_limit, web_clear_text, web_idle_seconds,
-                    trusted_proxies, min_password_length, finger_access, finger_list, web_per_address,
-                    finger_per_address, most_accounts, send_greeting, greeting, revision);
+                    trusted_proxies, min_password_length, finger_access, finger_list, finger_host_line,
+                    web_per_address, finger_per_address, most_accounts, send_greeting, greeting, revision);
   }
 };
 

@@ -62,6 +62,7 @@ void for_each_setting(S& s, F&& f) {
   f("Minimum-Password-Length", s.min_password_length);
   f("Finger-Access", s.finger_access);
   f("Finger-List-Users", s.finger_list);
+  f("Finger-Host-Line", s.finger_host_line);
   f("Web-Sessions-per-Address", s.web_per_address);
   f("Finger-Sessions-per-Address", s.finger_per_address);
   f("Maximum-Accounts", s.most_accounts);

@@ -250,7 +250,11 @@ Section finger_access() {
           {list("Finger-Access", Type::kAccess, 10'000,
                 "domains, hosts, IP numbers or networks; [] for everywhere",
                 "Others are told that finger is not for them."),
-           yes_no("Finger-List-Users", "yes or no", "Whether finger without a name lists all accounts.")}};
+           yes_no("Finger-List-Users", "yes or no",
+                  "Whether finger without a name lists the accounts that allow finger."),
+           yes_no("Finger-Host-Line", "yes or no",
+                  "Whether answers begin with this host's name in brackets. Some finger programs print that "
+                  "line themselves (Windows, BSD, macOS), others rely on the server (Debian).")}};
 }
 
 Section sending() {
