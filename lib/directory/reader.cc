@@ -1,7 +1,9 @@
 #include "lib/directory/reader.h"
 
+#include "lib/address.h"
 #include "lib/directory/lmdb.h"
 #include "lib/directory/record.h"
+#include "lib/text.h"
 
 namespace directory {
 
@@ -48,6 +50,48 @@ struct Reader::Impl {
     auto found = record::get_account(*txn, tables, **owner);
     if (found && !*found) return po::temporary("the directory names an account that it does not hold");
     return found;
+  }
+
+  po::Result<std::optional<Account>> account_of_login(std::string_view login) {
+    auto owner = record::get_owner(*txn, tables.login, record::fold(login));
+    if (!owner) return tl::make_unexpected(owner.error());
+    if (!*owner) return std::optional<Account>();
+    return record::get_account(*txn, tables, **owner);
+  }
+
+  /// In one domain, which need not be ours.
+  po::Result<std::optional<Account>> account_at(std::string_view user, const std::string& domain) {
+    auto mailbox = po::parse_mailbox(user, {.utf8 = true, .need_domain = false});
+    if (!mailbox || !mailbox->domain.empty()) return std::optional<Account>();
+    mailbox->domain = domain;
+    auto found = account_of(mailbox->key());
+    bool postmaster = po::equal_ignoring_case(mailbox->local, "postmaster") && addresses.is_local(domain);
+    if (found && !*found && postmaster) return record::get_account(*txn, tables, kPostmaster);
+    return found;
+  }
+
+  po::Result<Named> named(std::string_view user, std::string_view domain) {
+    if (auto now = current_settings(); !now) return tl::make_unexpected(now.error());
+    auto found = account_at(user, domain.empty() ? addresses.completion_domain : std::string(domain));
+    if (found && !*found && domain.empty()) found = account_at(user, hostname);
+    if (found && !*found && (domain.empty() || domain == hostname)) found = account_of_login(user);
+    if (!found) return tl::make_unexpected(found.error());
+    return Named{std::move(*found), domain.empty() || addresses.is_local(domain)};
+  }
+
+  po::Result<std::vector<Account>> accounts_after(std::uint64_t id, std::size_t most) {
+    std::vector<Account> out;
+    auto cursor = lmdb::Cursor::open(*txn, tables.account);
+    if (!cursor) return tl::make_unexpected(cursor.error());
+    auto item = cursor->seek(record::id_key(id + 1));
+    while (item && *item && out.size() < most) {
+      auto account = record::decode_account((*item)->value);
+      if (!account) return tl::make_unexpected(account.error());
+      out.push_back(std::move(*account));
+      if (out.size() < most) item = cursor->next();
+    }
+    if (!item) return tl::make_unexpected(item.error());
+    return out;
   }
 
   po::Result<Resolution> resolve(std::string_view address, bool steps) {
@@ -104,6 +148,23 @@ po::Result<std::optional<Account>> Reader::account(std::uint64_t id) const {
   if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
   Impl::Look look(*impl_);
   return record::get_account(*impl_->txn, impl_->tables, id);
+}
+
+po::Result<Named> Reader::named(std::string_view user, std::string_view domain) const {
+  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
+  Impl::Look look(*impl_);
+  return impl_->named(user, domain);
+}
+
+po::Result<bool> Reader::is_local(std::string_view domain) const {
+  if (auto now = settings(); !now) return tl::make_unexpected(now.error());
+  return impl_->addresses.is_local(domain);
+}
+
+po::Result<std::vector<Account>> Reader::accounts_after(std::uint64_t id, std::size_t most) const {
+  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
+  Impl::Look look(*impl_);
+  return impl_->accounts_after(id, most);
 }
 
 po::Result<std::shared_ptr<const Settings>> Reader::settings() const {

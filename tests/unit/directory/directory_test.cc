@@ -185,6 +185,75 @@ TEST_CASE("a name leads to one account") {
   }
 }
 
+TEST_CASE("whom people mean by a name") {
+  Both both;
+  Settings settings;
+  settings.local_domains = {"podunk.edu", "second.example"};
+  settings.completion_domain = "podunk.edu";
+  auto change = both.writer->begin();
+  REQUIRE(change);
+  REQUIRE(change->set_settings(settings));
+  REQUIRE(change->commit());
+  auto by_domain = add(*both.writer, account("Jane@podunk.edu", "bob"));
+  auto by_host = add(*both.writer, account("bob@mail.podunk.edu", "jane"));
+  auto away = add(*both.writer, account("carol@away.example", "carol"));
+  Reader reader = both.reader();
+  struct Case {
+    std::string_view user, domain;
+    std::uint64_t id;
+    bool local;
+  };
+  const Case cases[] = {
+      {"JANE", "", by_domain, true},             // an address goes before a log-in name,
+      {"bob", "", by_host, true},                // also one at this host
+      {"Carol", "", away, true},                 // a log-in name
+      {"carol", "mail.podunk.edu", away, true},  // log-in names are this host's
+      {"carol", "podunk.edu", 0, true},
+      {"carol", "away.example", away, false},
+      {"jane", "second.example", 0, true},
+      {"\"jane\"", "podunk.edu", by_domain, true},
+      {"jane+x", "podunk.edu", 0, true},
+      {"dave", "away.example", 0, false},
+      {"Postmaster", "", kPostmaster, true},
+      {"postmaster", "second.example", kPostmaster, true},
+      {"postmaster", "away.example", 0, false},
+      {"", "", 0, true},
+      {"a b", "", 0, true},
+      {"jane@podunk.edu", "", 0, true},
+  };
+  for (const auto& [user, domain, id, local] : cases) {
+    INFO(user << " at " << domain);
+    auto named = reader.named(user, domain);
+    REQUIRE(named);
+    CHECK((named->account ? named->account->id : 0) == id);
+    CHECK(named->local == local);
+    CHECK(reader.is_local(domain).value() == (local && !domain.empty()));
+  }
+}
+
+TEST_CASE("accounts in pages") {
+  Both both;
+  for (const char* name : {"a@podunk.edu", "b@podunk.edu", "c@podunk.edu"}) add(*both.writer, account(name));
+  auto change = both.writer->begin();
+  REQUIRE(change);
+  REQUIRE(change->remove(3));
+  REQUIRE(change->commit());
+  Reader reader = both.reader();
+  auto ids = [&](std::uint64_t after, std::size_t most) {
+    std::vector<std::uint64_t> out;
+    auto page = reader.accounts_after(after, most);
+    REQUIRE(page);
+    for (const Account& a : *page) out.push_back(a.id);
+    return out;
+  };
+  CHECK(ids(0, 10) == std::vector<std::uint64_t>{1, 2, 4});
+  CHECK(ids(0, 2) == std::vector<std::uint64_t>{1, 2});
+  CHECK(ids(2, 2) == std::vector<std::uint64_t>{4});
+  CHECK(ids(3, 2) == std::vector<std::uint64_t>{4});
+  CHECK(ids(4, 2).empty());
+  CHECK(ids(0, 0).empty());
+}
+
 TEST_CASE("names move with their account, numbers never come again") {
   Both both;
   auto id = add(*both.writer, account("a@x.org", "alpha"));
@@ -342,7 +411,7 @@ TEST_CASE("the settling time is waited for before the first change") {
 TEST_CASE("a record of another version is not misread") {
   std::string octets = record::encode_account(account("a@x.org"));
   CHECK(record::decode_account(octets));
-  octets[0] = 2;
+  octets[0] = record::kAccountVersion + 1;
   CHECK_FALSE(record::decode_account(octets));
   CHECK_FALSE(record::decode_account(""));
 }
