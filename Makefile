@@ -62,13 +62,14 @@ directory_LD := -llmdb -lfmt
 form_LD      := -lfmt
 
 # ---- programs: folder, libraries in link order ---------------------------------------------------------------------
-PROGRAMS := post.office accounts queue smtpd pop3d smtp-deliver
+PROGRAMS := post.office accounts queue smtpd pop3d smtp-deliver fingerd
 post.office_DIR := dispatcher
 accounts_DIR    := accounts
 queue_DIR       := queue
 smtpd_DIR       := smtpd
 pop3d_DIR       := pop3d
 smtp-deliver_DIR := deliver
+fingerd_DIR     := fingerd
 
 post.office_LIBS := form directory config net mail core
 accounts_LIBS    := form directory net mail core
@@ -76,6 +77,7 @@ queue_LIBS       := store directory net mail core
 smtpd_LIBS       := directory net mail core
 pop3d_LIBS       := directory net mail core
 smtp-deliver_LIBS := net mail core
+fingerd_LIBS     := directory net mail core
 # post.office runs account and form commands itself on a stopped system
 post.office_EXTRA_DIR := accounts
 post.office_LD   := -lcrypt
@@ -120,7 +122,7 @@ $(B)/bin/sendmail: $(sendmail_SRC:%.cc=$(B)/start/%.o)
 sendmail: $(B)/bin/sendmail
 
 # ---- unit tests: one binary per folder under tests/unit --------------------------------------------------------------
-UNIT := lib store directory form accounts queue smtpd sendmail pop3d deliver dispatcher walls
+UNIT := lib store directory form accounts queue smtpd sendmail pop3d deliver fingerd dispatcher walls
 unit_lib_LIBS        := config net mail core
 unit_store_LIBS      := store core
 unit_directory_LIBS  := directory mail core
@@ -131,6 +133,7 @@ unit_smtpd_LIBS      := directory net mail core
 unit_sendmail_LIBS   := config mail core
 unit_pop3d_LIBS      := directory net mail core
 unit_deliver_LIBS    := net mail core
+unit_fingerd_LIBS    := directory net mail core
 unit_dispatcher_LIBS := form directory config net mail core
 unit_walls_LIBS      := core
 unit_accounts_LD     := -lcrypt
@@ -141,6 +144,7 @@ unit_smtpd_DIRS      := smtpd
 unit_sendmail_DIRS   := smtpd/sendmail
 unit_pop3d_DIRS      := pop3d
 unit_deliver_DIRS    := deliver
+unit_fingerd_DIRS    := fingerd
 unit_dispatcher_DIRS := dispatcher accounts
 
 define unit
@@ -162,6 +166,7 @@ fuzz_bdat_DIRS         := smtpd
 fuzz_sendmail_scan_DIRS := smtpd/sendmail
 fuzz_pop3_command_DIRS := pop3d
 fuzz_pop3_session_DIRS := pop3d
+fuzz_finger_query_DIRS := fingerd
 fuzz_smtp_reply_DIRS   := deliver
 fuzz_smtp_client_DIRS  := deliver
 fuzz_to_7bit_DIRS      := deliver
@@ -238,13 +243,13 @@ $(B)/obj/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
-SOURCES := $(shell find lib dispatcher accounts smtpd pop3d deliver queue tests -name '*.cc')
+SOURCES := $(shell find lib dispatcher accounts smtpd pop3d deliver fingerd queue tests -name '*.cc')
 -include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES)) $(sendmail_SRC:%.cc=$(B)/start/%.d)
 
 format:
-	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver queue tests -name '*.h')
+	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver fingerd queue tests -name '*.h')
 check-format:
-	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver queue tests -name '*.h')
+	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver fingerd queue tests -name '*.h')
 lint: build/compile_commands.json
 	clang-tidy -quiet -p build $(filter-out tests/%,$(SOURCES))
 build/compile_commands.json: Makefile

@@ -81,7 +81,7 @@ static bool check_identity(const Config& config, Findings& f, Identity& who) {
 static void check_programs(const Config& config, Findings& f) {
   bool root = geteuid() == 0;
   std::string problem;
-  for (const char* name : {"post.office", "accounts", "queue", "smtp-deliver", "smtpd", "pop3d"}) {
+  for (const char* name : {"post.office", "accounts", "queue", "smtp-deliver", "smtpd", "pop3d", "fingerd"}) {
     std::string path = config.program(name);
     struct stat st {};
     if (stat(path.c_str(), &st) != 0) {

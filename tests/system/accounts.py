@@ -61,6 +61,8 @@ def configuration(instance):
         f"service pop3s pop3 {at['pop3s']} {pop3d} tls=implicit",
         "service command command run/command accounts",
     ]
+    if "finger" in at:
+        lines.append(f"service finger finger {at['finger']} fingerd")
     if instance.user:
         lines += ["user mta", "group mta"]
     lines += [f"resolver {r}" for r in instance.resolvers or ["none"]]

@@ -18,7 +18,7 @@ import accounts
 from dialogue import Closed, Pop3, Smtp
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("post.office", "accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "sendmail")
+PROGRAMS = ("post.office", "accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "fingerd", "sendmail")
 HOSTNAME = "mx.post.example"
 DOMAIN = "post.example"
 POSTMASTER_PASSWORD = "postmaster's own words"
@@ -154,7 +154,7 @@ class Instance:
         self.certificates = []  # pairs of files; none: the dispatcher makes a certificate of its own
         self.hostname = hostname
         self.network, self.address = network, address  # a namespace.Network, where any port is ours; else loopback
-        names = ("smtp", "submission", "smtps", "pop3", "pop3s")
+        names = ("smtp", "submission", "smtps", "pop3", "pop3s", "finger")
         self.ports = ports or dict(zip(names, free_ports(len(names))))
         self.people = list(people)  # forms of accounts beside user1, user2, ...
         self.extra = list(extra)  # further lines of the configuration

@@ -12,7 +12,8 @@ from dialogue import Pop3, Smtp, Wire
 from harness import Pool, SystemTest, needs_program, needs_root
 from instance import Instance
 
-PROGRAMS = {"smtp": "smtpd", "submission": "smtpd", "submissions": "smtpd", "pop3": "pop3d", "pop3s": "pop3d"}
+PROGRAMS = {"smtp": "smtpd", "submission": "smtpd", "submissions": "smtpd", "pop3": "pop3d", "pop3s": "pop3d",
+            "finger": "fingerd"}
 HAND_OVER = 60  # lib/messages.h
 
 
@@ -40,9 +41,10 @@ class InetdInstance(Instance):
             for name, program in PROGRAMS.items()))
 
     def start_inetd(self):
-        self.inetd = subprocess.Popen(["inetd", "-i", "-R", "1000000", "-q", "1024", self.base / "inetd.conf"],
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                      cwd="/", start_new_session=True)
+        with self.inside():
+            self.inetd = subprocess.Popen(["inetd", "-i", "-R", "1000000", "-q", "1024", self.base / "inetd.conf"],
+                                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                          cwd="/", start_new_session=True)
 
     def stop_inetd(self):
         if self.inetd is not None:
@@ -156,6 +158,7 @@ class Inetd(SystemTest):
             for name in ("smtp", "submission"):
                 self.assertTrue(self.first_line(name).startswith(b"421 4.3.2 "), name)
             self.assertTrue(self.first_line("pop3").startswith(b"-ERR [SYS/TEMP] "))
+            self.assertEqual(self.first_line("finger"), b"The mail system is not running; try again later.")
             with Smtp(self.instance.ports["smtp"], greet=False) as eager:  # what came before does not cost the answer
                 eager.send(b"EHLO there\r\n" * 1000)
                 self.assertEqual(eager.reply().code, 421)

@@ -12,7 +12,7 @@ from dialogue import dot_stuffed
 from harness import Pool, SystemTest, assert_no_crash, needs_root
 from instance import ROOT, Instance, sanitized, service_user
 
-CONFINED = ("accounts", "queue", "smtpd", "pop3d", "smtp-deliver")
+CONFINED = ("accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "fingerd")
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 SECRET_FILES = ("mem", "environ", "maps", "auxv", "fd", "map_files", "stack", "syscall")
 
@@ -130,7 +130,7 @@ class Processes(SystemTest):
             if name != "dispatcher":
                 self.assertEqual(limits["Max core file size"], "0", name)
                 self.assertNotEqual(limits["Max open files"], "unlimited", name)
-            if name in ("smtpd", "pop3d"):
+            if name in ("smtpd", "pop3d", "fingerd"):
                 self.assertEqual(limits["Max processes"], "0", name)
 
     @needs_root
@@ -167,6 +167,7 @@ class Processes(SystemTest):
                       *listening("smtp", "submission", "smtps")],
             "pop3d": [r"spool/directory/data\.mdb", *listening("pop3", "pop3s")],
             "smtp-deliver": [r"/etc/ssl/certs/ca-certificates\.crt"],
+            "fingerd": [r"spool/directory/data\.mdb", *listening("finger")],
         }[name]
 
     def test_open_descriptors_are_those_of_the_row(self):
@@ -195,10 +196,11 @@ class Processes(SystemTest):
                     holders.setdefault(link, set()).add(f"{name} {pid}")
         shared = {link: who for link, who in holders.items() if len(who) > 1}
         self.assertEqual(shared, {})
-        # accounts and queue with each server, and the dispatcher with each of all.
-        servers = sum(len(self.instance.processes()[name]) for name in ("smtpd", "pop3d", "smtp-deliver"))
+        # accounts and queue with each server but fingerd, and the dispatcher with each of all.
+        processes = self.instance.processes()
+        servers = sum(len(processes[name]) for name in ("smtpd", "pop3d", "smtp-deliver"))
         pipes = [link for link in holders if link.startswith("socket:")]
-        self.assertEqual(len(pipes), 2 * (2 * servers + servers + 2))
+        self.assertEqual(len(pipes), 2 * (2 * servers + servers + len(processes["fingerd"]) + 2))
 
     def test_log_tells_what_confines(self):
         text = self.instance.log_text()
