@@ -243,6 +243,9 @@ $(B)/obj/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
+# which the assembler takes in
+$(B)/obj/wwwd/static_files.o: wwwd/static/style.css wwwd/static/comfort.js
+
 SOURCES := $(shell find lib dispatcher accounts smtpd pop3d deliver fingerd queue tests -name '*.cc')
 -include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES)) $(sendmail_SRC:%.cc=$(B)/start/%.d)
 

@@ -1,0 +1,189 @@
+#include "wwwd/pipes.h"
+
+#include <utility>
+#include <vector>
+
+namespace wwwd {
+
+using namespace po::messages;
+
+Pipes::Pipes(const po::Loop& loop, po::Log& log) : loop_(loop), log_(log) {
+  lines_[0].role = Role::kAccounts;
+  lines_[1].role = Role::kQueue;
+  lines_[2].role = Role::kStory;
+}
+
+Pipes::Line* Pipes::line_to(Role role) {
+  for (Line& line : lines_)
+    if (line.role == role) return &line;
+  return nullptr;
+}
+
+void Pipes::connect(Role role, po::Fd fd) {
+  Line* line = line_to(role);
+  if (line == nullptr) return;
+  if (line->channel) on_closed(*line, "replaced");
+  line->channel = std::make_unique<po::Channel>(
+      loop_, std::move(fd), [this, line](po::Frame& f) { return on_frame(*line, f); },
+      [this, line](std::string_view why) { on_closed(*line, why); });
+  line->lost.back();
+  for (auto& [serial, question] : line->questions) {
+    question.send(*line->channel, serial);
+    question.sent = true;
+  }
+}
+
+// ---- questions
+
+std::uint32_t Pipes::put(Line& line, Question question) {
+  std::uint32_t serial = ++serial_;
+  Question& kept = line.questions[serial] = std::move(question);
+  if (line.channel) {
+    kept.send(*line.channel, serial);
+    kept.sent = true;
+  } else {
+    wait_for_pipes();
+  }
+  return serial;
+}
+
+void Pipes::expect_output(Question& question, OnOutput on_output) {
+  auto callback = std::make_shared<OnOutput>(std::move(on_output));
+  question.answer = [callback](po::Frame& frame, bool& more) {
+    CommandOutput output;
+    if (!frame.decode(output)) return false;
+    more = !output.end;
+    (*callback)(output);
+    return true;
+  };
+  question.lost = [callback](bool sent) {
+    CommandOutput output;
+    output.err =
+        sent ? "Contact was lost before all of it was done.\n" : "The mail system is starting anew.\n";
+    output.exit_code = 75;
+    (*callback)(output);
+  };
+}
+
+std::uint32_t Pipes::command(WebCommand question, OnOutput on_output) {
+  Question q;
+  expect_output(q, std::move(on_output));
+  q.send = [question = std::move(question)](po::Channel& channel, std::uint32_t serial) {
+    channel.send(serial, question);
+  };
+  return put(lines_[0], std::move(q));
+}
+
+void Pipes::more_input(std::uint32_t serial, std::string input, bool more) {
+  Line& line = lines_[0];
+  if (!line.channel || !line.questions.contains(serial)) return;
+  WebCommand piece;
+  piece.input = std::move(input);
+  piece.more = more;
+  line.channel->send(serial, piece);
+}
+
+std::size_t Pipes::accounts_backlog() const {
+  return lines_[0].channel ? lines_[0].channel->backlog() : 0;
+}
+
+std::uint32_t Pipes::carry_out(Role role, std::string order, OnOutput on_output) {
+  Line* line = line_to(role);
+  Question q;
+  expect_output(q, std::move(on_output));
+  q.send = [order = std::move(order)](po::Channel& channel, std::uint32_t serial) {
+    channel.send(serial, CarryOut{order});
+  };
+  return put(*line, std::move(q));
+}
+
+void Pipes::abandon(Role role, std::uint32_t serial) {
+  Line* line = line_to(role);
+  if (serial == answering_) {
+    abandoned_ = true;
+    if (line->channel) line->channel->send(serial, Abandon{});
+    return;
+  }
+  auto found = line->questions.find(serial);
+  if (found == line->questions.end()) return;
+  if (!found->second.sent) {
+    line->questions.erase(found);
+    return;
+  }
+  // The serial stays known, or what is on its way would be taken for garbage.
+  expect_output(found->second, [](const CommandOutput&) {});
+  if (line->channel) line->channel->send(serial, Abandon{});
+}
+
+// ---- answers
+
+bool Pipes::on_frame(Line& line, po::Frame& frame) {
+  auto found = line.questions.find(frame.serial);
+  if (found == line.questions.end()) return false;
+  // Out of the map during the call: the callback may ask, and so move what is in there.
+  auto node = line.questions.extract(found);
+  bool more = false;
+  answering_ = node.key();
+  abandoned_ = false;
+  bool good = node.mapped().answer(frame, more);
+  answering_ = 0;
+  if (!good) {
+    node.mapped().lost(true);
+    return false;
+  }
+  if (more && abandoned_) expect_output(node.mapped(), [](const CommandOutput&) {});
+  if (more) line.questions.insert(std::move(node));
+  return true;
+}
+
+// ---- broken pipes
+
+void Pipes::on_closed(Line& line, std::string_view why) {
+  log_.event("pipe-closed").kv("peer", role_name(line.role)).kv("why", why);
+  line.channel.reset();
+  line.lost.lost();
+  std::vector<Question> gone;
+  for (auto at = line.questions.begin(); at != line.questions.end();) {
+    Question& question = at->second;
+    question.waiting_since = Clock::now();
+    if (!question.sent || question.repeatable) {
+      question.sent = false;
+      ++at;
+    } else {
+      gone.push_back(std::move(question));
+      at = line.questions.erase(at);
+    }
+  }
+  for (Question& question : gone) question.lost(true);
+  wait_for_pipes();
+}
+
+bool Pipes::hopeless(Clock::time_point now) const {
+  for (const Line& line : lines_)
+    if (line.lost.hopeless(now)) return true;
+  return false;
+}
+
+void Pipes::wait_for_pipes() {
+  if (patience_.pending()) return;
+  bool waiting = false;
+  for (const Line& line : lines_) waiting = waiting || (!line.channel && !line.questions.empty());
+  if (waiting) patience_.after(loop_, std::chrono::milliseconds(500), [this] { give_up_waiting(); });
+}
+
+void Pipes::give_up_waiting() {
+  auto longest = Clock::now() - kPatience;
+  std::vector<Question> gone;
+  for (Line& line : lines_) {
+    if (line.channel) continue;
+    std::erase_if(line.questions, [&](auto& entry) {
+      bool over = entry.second.waiting_since <= longest;
+      if (over) gone.push_back(std::move(entry.second));
+      return over;
+    });
+  }
+  for (Question& question : gone) question.lost(false);
+  wait_for_pipes();
+}
+
+}  // namespace wwwd
