@@ -41,7 +41,7 @@ endif
 all: programs
 
 # ---- libraries: name = sources -----------------------------------------------------------------------------------
-CORE      := error id log log_parse net_address loop channel inetd module notice checksum ticket order sandbox
+CORE      := error id log log_parse net_address loop channel inetd module notice checksum ticket order command_task order_desk sandbox
 NET       := stream tls listener doors dns dns_exchange dns_packet dns_hosts dns_cache
 MAIL      := address address_list access line_buffer header text dot_decoder dot_encoder story
 core_SRC      := $(CORE:%=lib/%.cc)

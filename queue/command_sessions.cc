@@ -6,19 +6,6 @@ using po::messages::CommandOutput;
 
 static constexpr auto kLookAgain = std::chrono::milliseconds(10);
 
-static constexpr std::size_t kPiece = po::messages::kMiB / 2;
-
-/// A piece of a task may be larger than a frame.
-static void send_all(po::Channel& channel, CommandOutput out) {
-  while (out.out.size() > kPiece || out.err.size() > kPiece) {
-    CommandOutput piece{out.out.substr(0, kPiece), out.err.substr(0, kPiece), false, 0};
-    out.out.erase(0, piece.out.size());
-    out.err.erase(0, piece.err.size());
-    channel.send(0, piece);
-  }
-  channel.send(0, out);
-}
-
 static std::unique_ptr<CommandTask> too_many() {
   return std::make_unique<ReadyAnswer>(
       CommandOutput{{}, "post.office: too many commands at once; try again\n", true, kExitTemporary});
@@ -76,7 +63,7 @@ void CommandSessions::step(At at) {
   if (out.end) at->task.reset();
   // An empty frame before a wait tells the client that the command still goes on.
   if (step != CommandTask::Step::kMore || !out.out.empty() || !out.err.empty())
-    send_all(*at->channel, std::move(out));
+    po::send_piece(*at->channel, 0, std::move(out));
   if (step == CommandTask::Step::kWait && !at->woken) {
     at->waiting = true;
   } else {

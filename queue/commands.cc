@@ -187,9 +187,10 @@ std::unique_ptr<QueueScan> scan_for(const CommandParts& p, QueueFilter filter, Q
 }
 
 Task list(const CommandParts& p, const Words& words) {
-  auto parsed = parse_queue_words(words, {"--json", "--limit"});
+  auto parsed = parse_queue_words(words, {"--json", "--limit", "--after"});
   if (!parsed) {
-    return usage("queue list", parsed.error().text, fmt::format("{} [--limit N] [--json]", kSelection));
+    return usage("queue list", parsed.error().text,
+                 fmt::format("{} [--limit N] [--after ID[/N]] [--json]", kSelection));
   }
   auto form = parsed->has("--json") ? QueueList::Form::kJson : QueueList::Form::kText;
   auto limit = parsed->limit.value_or(kNoLimit);

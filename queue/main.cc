@@ -43,6 +43,7 @@ int main() {
       .log = module.log(),
       .store = *store,
       .ticket_key = module.welcome().ticket_key,
+      .order_key = module.welcome().order_key,
       .hostname = module.welcome().hostname,
       .incarnation = module.welcome().incarnation,
       .routing = {.resolve = [&reader](std::string_view address,

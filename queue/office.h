@@ -25,6 +25,7 @@ struct Parts {
   po::Log& log;
   store::Store& store;
   po::messages::Key ticket_key;
+  po::messages::Key order_key{};  ///< of the orders that wwwd brings
   std::string hostname;
   std::uint32_t incarnation = 0;  ///< the maker in the ids of what queue itself sends
   Routing routing;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "lib/channel.h"
+#include "lib/order_desk.h"
 #include "queue/deliveries.h"
 #include "queue/domain_starts.h"
 #include "queue/mailboxes.h"
@@ -108,6 +109,18 @@ class DeliverPipe final : public Pipe, public Deliverer {
  private:
   bool on_frame(po::Frame& frame) override;
   Deliveries& deliveries_;
+};
+
+/// wwwd's: orders, and nothing else.
+class WwwdPipe final : public Pipe {
+ public:
+  WwwdPipe(Office& office, po::OrderDesk& orders, std::string name)
+      : Pipe(office, std::move(name)), orders_(orders) {}
+  ~WwwdPipe() override { orders_.drop(channel()); }
+
+ private:
+  bool on_frame(po::Frame& frame) override { return orders_.on_frame(channel(), frame); }
+  po::OrderDesk& orders_;
 };
 
 }  // namespace queue

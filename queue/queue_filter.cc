@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "lib/text.h"
 #include "queue/routing.h"
@@ -92,6 +93,17 @@ static std::optional<std::uint64_t> parse_count(std::string_view text) {
   return n;
 }
 
+/// "ID/N" is that recipient of the message, "ID" its last one, whatever number that has.
+static std::optional<store::RecipientKey> parse_place(std::string_view text) {
+  auto slash = text.find('/');
+  auto id = po::MessageId::parse(po::ascii_lower(text.substr(0, slash)));
+  if (!id) return {};
+  constexpr std::uint64_t kLast = std::numeric_limits<std::uint32_t>::max();
+  auto n = slash == std::string_view::npos ? kLast : parse_count(text.substr(slash + 1));
+  if (!n || *n > kLast) return {};
+  return store::RecipientKey{*id, static_cast<std::uint32_t>(*n)};
+}
+
 /// "<jane@podunk.edu>" is what many logs print; "<>" keeps its meaning.
 static std::string without_brackets(std::string_view text) {
   if (text.size() > 2 && text.front() == '<' && text.back() == '>') text = text.substr(1, text.size() - 2);
@@ -130,12 +142,18 @@ static Result<bool> take_value(QueueWords& out, std::string_view option, std::st
     if (out.limit) return true;
     return permanent("--limit takes a number");
   }
+  if (option == "--after") {
+    auto place = parse_place(value);
+    if (!place) return permanent("--after takes the id of a message, or ID/N for its recipient number N");
+    f.after = *place;
+    return true;
+  }
   return false;
 }
 
 static bool has_value(std::string_view option) {
-  static constexpr std::string_view kOptions[] = {"--sender", "--recipient", "--domain", "--hop",
-                                                  "--to",     "--older",     "--state",  "--limit"};
+  static constexpr std::string_view kOptions[] = {"--sender", "--recipient", "--domain", "--hop",  "--to",
+                                                  "--older",  "--state",     "--limit",  "--after"};
   return std::find(std::begin(kOptions), std::end(kOptions), option) != std::end(kOptions);
 }
 
@@ -152,7 +170,7 @@ bool QueueWords::has(std::string_view flag) const {
 }
 
 static bool is_allowed(std::string_view option, const std::vector<std::string_view>& flags) {
-  bool general = has_value(option) && option != "--limit" && option != "--to";
+  bool general = has_value(option) && option != "--limit" && option != "--to" && option != "--after";
   return general || option == "--all" || std::find(flags.begin(), flags.end(), option) != flags.end();
 }
 
@@ -180,6 +198,8 @@ Result<QueueWords> parse_queue_words(const std::vector<std::string>& words,
     std::string value = equals != std::string::npos ? word.substr(equals + 1) : words[++i];
     if (auto taken = take_value(out, option, value); !taken) return tl::unexpected(taken.error());
   }
+  if (!out.filter.ids.empty() && out.filter.after.id != po::MessageId{})
+    return permanent("--after and ids do not go together");
   return out;
 }
 

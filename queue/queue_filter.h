@@ -21,6 +21,7 @@ enum class RowState : std::uint8_t {
   kDeferred,  ///< tried; waits for its next attempt
   kHeld       ///< not tried until somebody releases it
 };
+inline constexpr std::size_t kRowStates = 4;
 [[nodiscard]] std::string_view state_name(RowState state);
 [[nodiscard]] RowState state_of(const store::Waiting& row, bool in_flight);
 
@@ -34,6 +35,7 @@ struct QueueFilter {
   std::optional<std::uint64_t> older_ms;
   std::optional<RowState> state;
   bool all = false;
+  store::RecipientKey after;  ///< only those behind it, as the store sorts them; zero: from the first
 
   /// Whether anything narrows it down, or --all says that nothing is to.
   [[nodiscard]] bool selects() const;
@@ -54,8 +56,8 @@ struct QueueWords {
   [[nodiscard]] bool has(std::string_view flag) const;
 };
 
-/// `flags` are those that this command takes ("--json"); --limit and --to only if they are among them. A word
-/// without dashes is an id. Permanent failure with the sentence to print.
+/// `flags` are those that this command takes ("--json"); --limit, --to and --after only if they are among
+/// them. A word without dashes is an id. Permanent failure with the sentence to print.
 [[nodiscard]] po::Result<QueueWords> parse_queue_words(const std::vector<std::string>& words,
                                                        const std::vector<std::string_view>& flags);
 

@@ -12,7 +12,8 @@ QueueScan::QueueScan(const store::Store& store, const DeliveryControl& control, 
       control_(control),
       filter_(std::move(filter)),
       with_heads_(heads == Heads::kAll || filter_.needs_sender()),
-      now_ms_(now_ms) {}
+      now_ms_(now_ms),
+      after_(filter_.after) {}
 
 Result<std::vector<WaitingRow>> QueueScan::read_of_ids() {
   auto rows = store_.waiting(filter_.ids[at_id_], from_, kRows);

@@ -31,6 +31,9 @@ static std::size_t column_of(std::uint64_t made, std::uint64_t now_ms) {
 void QueueSummary::count(const FoundRow& row) {
   std::size_t column = column_of(row.waiting.key.id.made_ms(), now_ms_);
   ++total_[column];
+  ++states_[static_cast<std::size_t>(row.state)];
+  if (row.waiting.key.id != last_) ++messages_;
+  last_ = row.waiting.key.id;
   std::string_view key = row.waiting.row.hop;
   if (options_.by == By::kSenderDomain) {
     key = domain_part(row.head->envelope.sender);
@@ -75,9 +78,15 @@ static std::string line_json(std::string_view name, std::string_view key, const 
 
 void QueueSummary::print_json(std::string& out) const {
   std::string_view name = options_.by == By::kHop ? "hop" : "sender_domain";
-  out +=
-      fmt::format("{{\"minutes\":[{}],\"recipients\":{},\"lines\":[", fmt::join(kMinutes, ","), sum(total_));
+  out += fmt::format("{{\"minutes\":[{}],\"recipients\":{},\"messages\":{},\"states\":{{",
+                     fmt::join(kMinutes, ","), sum(total_), messages_);
   const char* comma = "";
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    out += fmt::format("{}\"{}\":{}", comma, state_name(static_cast<RowState>(i)), states_[i]);
+    comma = ",";
+  }
+  out += "},\"lines\":[";
+  comma = "";
   for (const auto& [key, counts] : sorted()) {
     out += comma + line_json(name, key, counts);
     comma = ",\n";

@@ -40,6 +40,9 @@ class QueueSummary final : public CommandTask {
   std::uint64_t now_ms_;
   bool begun_ = false;
   Counts total_{};
+  std::array<std::uint64_t, kRowStates> states_{};
+  std::uint64_t messages_ = 0;
+  po::MessageId last_;
   std::map<std::string, Counts, std::less<>> by_key_;
 };
 

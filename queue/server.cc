@@ -15,6 +15,10 @@ Server::Server(Parts parts)
       starts_(office_, deliveries_),
       submissions_(office_, deliveries_),
       watchers_(office_.parts.log),
+      orders_(office_.parts.loop, office_.parts.log, office_.parts.order_key, CommandSessions::kMost,
+              [this](const po::Order& order) {
+                return make_task({office_, deliveries_, watchers_}, order.words);
+              }),
       commands_(office_.parts.loop) {
   office_.completions.on_settled([this] { settle(); });
 }
@@ -27,6 +31,8 @@ void Server::on_peer(const Peer& peer, Fd fd) {
     pipe = std::make_shared<Pop3dPipe>(office_, peer.name);
   } else if (peer.role == Role::kSmtpDeliver) {
     pipe = std::make_shared<DeliverPipe>(office_, deliveries_, peer.name);
+  } else if (peer.role == Role::kWwwd) {
+    pipe = std::make_shared<WwwdPipe>(office_, orders_, peer.name);
   } else {
     office_.parts.log.event("peer-refused").kv("peer", peer.name).kv("role", role_name(peer.role));
     return;

@@ -1,12 +1,13 @@
-// queue as the dispatcher sees it: takes pipes to smtpd, pop3d and smtp-deliver, hands their frames on, runs
-// administrators' commands, stops reading while too much is on its way, and ends when all peers have gone and
-// all is written.
+// queue as the dispatcher sees it: takes pipes to smtpd, pop3d, smtp-deliver and wwwd, hands their frames on,
+// runs administrators' commands, stops reading while too much is on its way, and ends when all peers have
+// gone and all is written.
 #pragma once
 
 #include <list>
 #include <memory>
 
 #include "lib/module.h"
+#include "lib/order_desk.h"
 #include "queue/aging.h"
 #include "queue/command_sessions.h"
 #include "queue/deliveries.h"
@@ -37,6 +38,7 @@ class Server final : public po::ModuleHandler {
   DomainStarts starts_;
   Submissions submissions_;
   Watchers watchers_;
+  po::OrderDesk orders_;
   std::list<std::shared_ptr<Pipe>> pipes_;
   CommandSessions commands_;
   bool paused_ = false, stopping_ = false;

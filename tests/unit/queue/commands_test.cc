@@ -205,6 +205,11 @@ TEST_CASE("queue list: each filter takes what it says") {
       {{"--state", "deferred"}, "a"},
       {{"--state", "new"}, ""},
       {{"--limit", "2"}, "ab"},
+      {{"--limit", "1", "--after", old.text() + "/0"}, "b"},
+      {{"--after", old.text() + "/1"}, "c"},
+      {{"--after=" + old.text()}, "c"},
+      {{"--after", young.text()}, ""},
+      {{"--after", id_of_age(9 * kHour, 9).text(), "--domain", "x.org"}, "ac"},
       {{young.text()}, "c"},
       {{old.text(), "--domain", "y.org"}, "b"},
       {{young.text(), old.text()}, "cab"},
@@ -241,6 +246,10 @@ TEST_CASE("queue commands: words that are wrong are refused, and nothing is done
       {{"queue", "list", "--state", "sad"}, "--state takes"},
       {{"queue", "list", "--limit", "x"}, "--limit takes"},
       {{"queue", "list", "--to", "x"}, "no option --to"},
+      {{"queue", "list", "--after", "x"}, "--after takes"},
+      {{"queue", "list", "--after", po::MessageId{}.text() + "/4294967296"}, "--after takes"},
+      {{"queue", "list", "--after", id_of_age(0, 1).text(), id_of_age(0, 2).text()}, "do not go together"},
+      {{"queue", "hold", "--after", id_of_age(0, 1).text()}, "no option --after"},
       {{"queue", "list", "--json=1"}, "takes no value"},
       {{"queue", "show"}, "one id"},
       {{"queue", "show", "--content", "--headers", po::MessageId{}.text()}, "one option"},
@@ -315,7 +324,10 @@ TEST_CASE("queue summary: by hop and age") {
   CHECK(has(out, "y.org        1      1"));
   CHECK(has(desk.run({"queue", "summary", "--limit", "1"}).out, "1 more"));
   CHECK(has(desk.run({"queue", "summary", "--senders"}).out, "podunk.edu        3"));
-  CHECK(desk.run({"queue", "summary", "--json"}).out.starts_with("{\"minutes\":[5,10,"));
+  std::string json = desk.run({"queue", "summary", "--json"}).out;
+  CHECK(json.starts_with("{\"minutes\":[5,10,"));
+  CHECK(has(json,
+            "\"recipients\":4,\"messages\":2,\"states\":{\"new\":4,\"active\":0,\"deferred\":0,\"held\":0}"));
 }
 
 TEST_CASE("changes: what each does, and what it leaves alone") {

@@ -3,6 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "lib/order.h"
+#include "lib/order_desk.h"
+#include "lib/web_messages.h"
 #include "tests/unit/queue/test_office.h"
 #include "tests/unit/store/faulty_store.h"
 #include "tests/unit/store/temporary_store.h"
@@ -245,4 +248,139 @@ TEST_CASE("administrators' commands are answered on their own connection") {
     CHECK(output.end);
     office.run_until([&] { return client.closed; });
   }
+}
+
+namespace {
+
+std::string order(std::vector<std::string> words, std::uint64_t issued_ms = po::ticket_now_ms(),
+                  const Key& key = queue::testing::kOrderKey) {
+  static std::uint64_t nonce = 0;
+  return po::seal_order(key, {std::move(words), 7, issued_ms, ++nonce});
+}
+
+/// Three held recipients in the queue.
+void hold_three(store::Store& store) {
+  std::vector<store::Change> batch;
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    auto accept = store::testing::message(n, "Subject: x\r\n\r\nx\r\n", {});
+    store::Waiting w;
+    w.address = "a@far.example";
+    w.hop = "far.example";
+    w.held = true;
+    accept.waiting.push_back(w);
+    batch.emplace_back(std::move(accept));
+  }
+  for (const auto& r : store.apply(batch)) REQUIRE(r);
+}
+
+std::size_t held(const store::Store& store) {
+  auto rows = store.all_waiting({}, 100).value();
+  return static_cast<std::size_t>(
+      std::count_if(rows.begin(), rows.end(), [](const auto& r) { return r.row.held; }));
+}
+
+}  // namespace
+
+TEST_CASE("an order that wwwd brings is carried out once, word for word") {
+  TemporaryStore temporary;
+  hold_three(*temporary);
+  TestOffice office(*temporary);
+  auto wwwd = office.connect(Role::kWwwd);
+  std::string release = order({"queue", "release", id_number(1).text()});
+  wwwd->channel->send(31, CarryOut{release});
+  office.run_until([&] { return !wwwd->got.empty(); });
+  CHECK(wwwd->got.front().serial == 31);
+  auto output = office.wait_for<CommandOutput>(*wwwd);
+  while (!output.end) output = office.wait_for<CommandOutput>(*wwwd);
+  CHECK(output.exit_code == 0);
+  CHECK(held(*temporary) == 2);
+  auto list =
+      office.ask<CommandOutput>(*wwwd, CarryOut{order({"queue", "list", "--json", "--state", "held"})});
+  CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 2);
+  CHECK(list.end);
+  CHECK(office.ask<CommandOutput>(*wwwd, CarryOut{order({"queue", "dance"})}).exit_code == kExitUsage);
+}
+
+TEST_CASE("an order that is bad, old, of another key or used before does nothing") {
+  TemporaryStore temporary;
+  hold_three(*temporary);
+  TestOffice office(*temporary);
+  auto wwwd = office.connect(Role::kWwwd), other = office.connect(Role::kWwwd);
+  const std::vector<std::string> words = {"queue", "release", "--all"};
+  std::uint64_t now = po::ticket_now_ms();
+  std::string changed = order(words);
+  changed[8] ^= 1;
+  std::string used = order({"queue", "status"});
+  CHECK(office.ask<CommandOutput>(*wwwd, CarryOut{used}).exit_code == 0);
+  const std::string bad[] = {"",
+                             "queue release --all",
+                             changed,
+                             order(words).substr(1),
+                             order(words) + "x",
+                             order(words, now, queue::testing::kKey),
+                             order(words, now > 31'000 ? now - 31'000 : 0),
+                             order(words, now + 60'000),
+                             used};
+  for (TestPeer* peer : {wwwd.get(), other.get()}) {
+    for (const std::string& b : bad) {
+      auto output = office.ask<CommandOutput>(*peer, CarryOut{b});
+      CHECK(output.exit_code == po::kExitNotAllowed);
+      CHECK(output.end);
+      CHECK(output.out.empty());
+    }
+  }
+  CHECK(held(*temporary) == 3);
+  CHECK(office.ask<CommandOutput>(*wwwd, CarryOut{order({"queue", "status"})}).exit_code == 0);
+}
+
+TEST_CASE("what nobody waits for any more ends, and so does all of a pipe that closes") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto wwwd = office.connect(Role::kWwwd);
+  // Watching ends by itself never: each takes a place.
+  for (std::size_t i = 0; i < po::OrderDesk::kMost; ++i)
+    wwwd->channel->send(static_cast<std::uint32_t>(i + 1), CarryOut{order({"queue", "watch"})});
+  auto first_end = [&](TestPeer& peer) {
+    CommandOutput output;
+    do output = office.wait_for<CommandOutput>(peer);
+    while (!output.end);
+    return output;
+  };
+  wwwd->channel->send(100, CarryOut{order({"queue", "status"})});
+  CHECK(first_end(*wwwd).exit_code == po::kExitTemporary);
+  // Half of those watched; the others waited in line behind them.
+  for (std::uint32_t serial = 1; serial <= po::OrderDesk::kMost; ++serial)
+    wwwd->channel->send(serial, Abandon{});
+  wwwd->channel->send(101, CarryOut{order({"queue", "status"})});
+  CHECK(first_end(*wwwd).exit_code == 0);
+
+  for (std::size_t i = 0; i < po::OrderDesk::kMost; ++i)
+    wwwd->channel->send(static_cast<std::uint32_t>(i + 1), CarryOut{order({"queue", "watch"})});
+  wwwd->channel->send(102, CarryOut{order({"queue", "status"})});
+  CHECK(first_end(*wwwd).exit_code == po::kExitTemporary);
+  wwwd.reset();
+  auto other = office.connect(Role::kWwwd);
+  office.run_until([&] {
+    return office.ask<CommandOutput>(*other, CarryOut{order({"queue", "status"})}).exit_code == 0;
+  });
+}
+
+TEST_CASE("a wwwd that sends anything but orders loses its pipe") {
+  TemporaryStore temporary;
+  TestOffice office(*temporary);
+  auto good = office.connect(Role::kWwwd);
+  std::vector<std::unique_ptr<TestPeer>> bad;
+  for (int i = 0; i < 4; ++i) bad.push_back(office.connect(Role::kWwwd));
+  bad[0]->channel->send(1, submission(1, "x", {"u7@x"}));
+  bad[1]->channel->send(
+      1, OpenMailbox{po::seal_ticket(queue::testing::kKey, {7, po::ticket_now_ms(), 1, "s"}), "s"});
+  bad[2]->channel->send(1, PassCommand{{"queue", "release", "--all"}});
+  bad[3]->channel->send(1, Command{{"queue", "release", "--all"}, {}, false, {}});
+  for (const auto& peer : bad) office.run_until([&] { return peer->closed; });
+  CHECK_FALSE(temporary->is_stored(id_number(1)).value());
+  CHECK(office.ask<CommandOutput>(*good, CarryOut{order({"queue", "status"})}).exit_code == 0);
+  // An order on a pipe of another role is no frame of its.
+  auto pop3d = office.connect(Role::kPop3d);
+  pop3d->channel->send(1, CarryOut{order({"queue", "status"})});
+  office.run_until([&] { return pop3d->closed; });
 }

@@ -23,6 +23,7 @@ using po::Channel;
 using po::Fd;
 
 inline constexpr Key kKey = {4, 2};
+inline constexpr Key kOrderKey = {2, 4};
 
 struct TestPeer {
   std::unique_ptr<Channel> channel;
@@ -45,6 +46,7 @@ class TestOffice {
         .log = log_,
         .store = store_,
         .ticket_key = kKey,
+        .order_key = kOrderKey,
         .hostname = "mail.example.org",
         .routing = queue::testing::routing(),
         .settings = [] { return queue::testing::settings(); },
