@@ -42,7 +42,7 @@ all: programs
 
 # ---- libraries: name = sources -----------------------------------------------------------------------------------
 CORE      := error id log log_parse net_address loop channel inetd module notice checksum ticket order command_task order_desk sandbox
-NET       := stream tls listener doors dns dns_exchange dns_packet dns_hosts dns_cache
+NET       := stream tls listener doors interfaces setup_check dns dns_exchange dns_packet dns_hosts dns_cache
 MAIL      := address address_list access line_buffer header text dot_decoder dot_encoder story
 core_SRC      := $(CORE:%=lib/%.cc)
 net_SRC       := $(NET:%=lib/%.cc)

@@ -18,10 +18,11 @@
 namespace po {
 
 struct SetupQuestion {
-  std::string hostname;                          ///< fully qualified name of this host
-  std::vector<messages::NetAddress> interfaces;  ///< its own addresses; own_addresses()
-  std::vector<std::string> local_domains;        ///< Local-Mail-Domains
-  std::vector<std::string> relay_domains;        ///< Relay-Domains; patterns among them are not asked
+  std::string hostname;  ///< fully qualified name of this host
+  std::vector<messages::NetAddress>
+      interfaces;                          ///< lib/interfaces.h; loopback and link-local ones do not count
+  std::vector<std::string> local_domains;  ///< Local-Mail-Domains
+  std::vector<std::string> relay_domains;  ///< Relay-Domains; patterns among them are not asked
 };
 
 struct SetupFinding {
@@ -59,9 +60,5 @@ class SetupCheck {
   struct Impl;
   std::shared_ptr<Impl> impl_;
 };
-
-/// Of the interfaces of this host, as the kernel tells; to be called before confinement. Without loopback and
-/// link-local ones.
-[[nodiscard]] std::vector<messages::NetAddress> own_addresses();
 
 }  // namespace po
