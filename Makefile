@@ -122,7 +122,7 @@ $(B)/bin/sendmail: $(sendmail_SRC:%.cc=$(B)/start/%.o)
 sendmail: $(B)/bin/sendmail
 
 # ---- unit tests: one binary per folder under tests/unit --------------------------------------------------------------
-UNIT := lib store directory form accounts queue smtpd sendmail pop3d deliver fingerd dispatcher walls
+UNIT := lib store directory form accounts queue smtpd sendmail pop3d wwwd deliver fingerd dispatcher walls
 unit_lib_LIBS        := config net mail core
 unit_store_LIBS      := store core
 unit_directory_LIBS  := directory mail core
@@ -132,6 +132,7 @@ unit_queue_LIBS      := store directory net mail core
 unit_smtpd_LIBS      := directory net mail core
 unit_sendmail_LIBS   := config mail core
 unit_pop3d_LIBS      := directory net mail core
+unit_wwwd_LIBS       := directory net mail core
 unit_deliver_LIBS    := net mail core
 unit_fingerd_LIBS    := directory net mail core
 unit_dispatcher_LIBS := form directory config net mail core
@@ -143,6 +144,7 @@ unit_queue_DIRS      := queue
 unit_smtpd_DIRS      := smtpd
 unit_sendmail_DIRS   := smtpd/sendmail
 unit_pop3d_DIRS      := pop3d
+unit_wwwd_DIRS       := wwwd
 unit_deliver_DIRS    := deliver
 unit_fingerd_DIRS    := fingerd
 unit_dispatcher_DIRS := dispatcher accounts
@@ -167,6 +169,8 @@ fuzz_sendmail_scan_DIRS := smtpd/sendmail
 fuzz_pop3_command_DIRS := pop3d
 fuzz_pop3_session_DIRS := pop3d
 fuzz_finger_query_DIRS := fingerd
+fuzz_http_request_DIRS := wwwd
+fuzz_form_query_DIRS   := wwwd
 fuzz_smtp_reply_DIRS   := deliver
 fuzz_smtp_client_DIRS  := deliver
 fuzz_to_7bit_DIRS      := deliver
@@ -246,13 +250,13 @@ $(B)/obj/%.o: %.cc
 # which the assembler takes in
 $(B)/obj/wwwd/static_files.o: wwwd/static/style.css wwwd/static/comfort.js
 
-SOURCES := $(shell find lib dispatcher accounts smtpd pop3d deliver fingerd queue tests -name '*.cc')
+SOURCES := $(shell find lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests -name '*.cc')
 -include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES)) $(sendmail_SRC:%.cc=$(B)/start/%.d)
 
 format:
-	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver fingerd queue tests -name '*.h')
+	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests -name '*.h')
 check-format:
-	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d deliver fingerd queue tests -name '*.h')
+	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests -name '*.h')
 lint: build/compile_commands.json
 	clang-tidy -quiet -p build $(filter-out tests/%,$(SOURCES))
 build/compile_commands.json: Makefile

@@ -89,6 +89,8 @@ class Exchange {
   virtual void resume_body() = 0;
 
   /// Fills request().client_name, then calls back (at once, if it is known); never when the client has gone.
+  /// One question at a time. If DNS did not answer, name_looked_up is still false: ask the client to try
+  /// later.
   virtual void look_up_name(std::function<void()> callback) = 0;
   /// For the log line of this request.
   virtual void set_account(std::string account) = 0;
