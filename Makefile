@@ -62,12 +62,13 @@ directory_LD := -llmdb -lfmt
 form_LD      := -lfmt
 
 # ---- programs: folder, libraries in link order ---------------------------------------------------------------------
-PROGRAMS := post.office accounts queue smtpd pop3d smtp-deliver fingerd
+PROGRAMS := post.office accounts queue smtpd pop3d wwwd smtp-deliver fingerd
 post.office_DIR := dispatcher
 accounts_DIR    := accounts
 queue_DIR       := queue
 smtpd_DIR       := smtpd
 pop3d_DIR       := pop3d
+wwwd_DIR        := wwwd
 smtp-deliver_DIR := deliver
 fingerd_DIR     := fingerd
 
@@ -76,6 +77,7 @@ accounts_LIBS    := form directory net mail core
 queue_LIBS       := store directory net mail core
 smtpd_LIBS       := directory net mail core
 pop3d_LIBS       := directory net mail core
+wwwd_LIBS        := form directory net mail core
 smtp-deliver_LIBS := net mail core
 fingerd_LIBS     := directory net mail core
 # post.office runs account and form commands itself on a stopped system
@@ -132,7 +134,7 @@ unit_queue_LIBS      := store directory net mail core
 unit_smtpd_LIBS      := directory net mail core
 unit_sendmail_LIBS   := config mail core
 unit_pop3d_LIBS      := directory net mail core
-unit_wwwd_LIBS       := directory net mail core
+unit_wwwd_LIBS       := form directory net mail core
 unit_deliver_LIBS    := net mail core
 unit_fingerd_LIBS    := directory net mail core
 unit_dispatcher_LIBS := form directory config net mail core

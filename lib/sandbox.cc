@@ -65,7 +65,7 @@ constexpr int kBaseCalls[] = {
     // data on descriptors that the process has
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(lseek),
     SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(accept4),
-    SCMP_SYS(getpeername), SCMP_SYS(sendfile),
+    SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(sendfile),
     // event loop
     SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll),
     SCMP_SYS(ppoll),
