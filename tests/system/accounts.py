@@ -63,6 +63,8 @@ def configuration(instance):
     ]
     if "finger" in at:
         lines.append(f"service finger finger {at['finger']} fingerd")
+    if "web" in at:
+        lines.append(f"service web http {at['web']} wwwd tls=implicit")
     if instance.user:
         lines += ["user mta", "group mta"]
     lines += [f"resolver {r}" for r in instance.resolvers or ["none"]]

@@ -19,6 +19,7 @@ from dialogue import Closed, Pop3, Smtp
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("post.office", "accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "fingerd", "sendmail")
+WEB_PROGRAMS = ("wwwd", "story")
 HOSTNAME = "mx.post.example"
 DOMAIN = "post.example"
 POSTMASTER_PASSWORD = "postmaster's own words"
@@ -84,7 +85,7 @@ def end_all_descendants():
 def reap():
     """Collects what dead dispatchers left to us. Only that: other children have an owner that waits."""
     for pid, (parent, name, state) in process_table().items():
-        if parent == os.getpid() and state == "Z" and name in PROGRAMS and pid not in DISPATCHERS:
+        if parent == os.getpid() and state == "Z" and name in (*PROGRAMS, *WEB_PROGRAMS) and pid not in DISPATCHERS:
             try:
                 os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
@@ -142,7 +143,7 @@ class Instance:
 
     def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, spool=None, log=None,
                  users_at_start=True, forms=None, sessions=2000, programs=None, launcher=(), network=None,
-                 address="127.0.0.1", ports=None, hostname=HOSTNAME, people=(), extra=()):
+                 address="127.0.0.1", ports=None, hostname=HOSTNAME, people=(), extra=(), web=False):
         self.build = Path(build) if Path(build).is_absolute() else ROOT / build
         self.user = service_user()
         self.base = make_base(self.build)
@@ -154,7 +155,7 @@ class Instance:
         self.certificates = []  # pairs of files; none: the dispatcher makes a certificate of its own
         self.hostname = hostname
         self.network, self.address = network, address  # a namespace.Network, where any port is ours; else loopback
-        names = ("smtp", "submission", "smtps", "pop3", "pop3s", "finger")
+        names = ("smtp", "submission", "smtps", "pop3", "pop3s", "finger", *(["web"] if web else []))
         self.ports = ports or dict(zip(names, free_ports(len(names))))
         self.people = list(people)  # forms of accounts beside user1, user2, ...
         self.extra = list(extra)  # further lines of the configuration
@@ -174,7 +175,7 @@ class Instance:
 
     def _install(self):
         self.program.mkdir(mode=0o755)
-        for name in PROGRAMS:
+        for name in (*PROGRAMS, *(WEB_PROGRAMS if "web" in self.ports else ())):
             target = self.program / name
             shutil.copyfile(self.programs.get(name, self.build / "bin" / name), target)
             # Not readable: not dumpable. A sanitizer reads its options in /proc/self/environ, which needs just that.
