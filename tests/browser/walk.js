@@ -47,6 +47,11 @@ class Walk {
       if (/^Failed to load resource: the server responded/.test(text)) return;
       if (message.type() === 'error' || message.type() === 'warning') this.problems.push(`console: ${text}`);
     });
+    this.page.on('dialog', (dialog) => {
+      // "What was typed is not sent yet": the walks know what they leave.
+      if (dialog.type() !== 'beforeunload') this.problems.push(`a dialogue: ${dialog.message()}`);
+      return dialog.accept();
+    });
     this.page.on('pageerror', (error) => this.problems.push(`script error: ${error.message}`));
     this.page.on('request', (request) => {
       if (this.isPage(request)) this.resources = new Set();
@@ -136,22 +141,30 @@ class Walk {
     return locator;
   }
 
+  // By its label, as it is spoken; a field that has to be filled in says so behind its name.
   field(label) {
-    return this.page.getByLabel(label, { exact: true });
+    const name = label.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    return this.page.getByLabel(new RegExp(`^\\s*${name}( \\(required\\))?\\s*$`));
   }
 
   async fill(fields) {
     for (const [label, value] of Object.entries(fields)) {
       const field = await this.one(this.field(label));
-      const kind = await field.evaluate((e) => (e.tagName === 'SELECT' ? 'select' : e.type));
+      const kind = await field.evaluate((e) => (e.tagName === 'SELECT' ? 'select' : e.getAttribute('role') || e.type));
       if (kind === 'select') await field.selectOption({ label: value });
       else if (kind === 'checkbox' || kind === 'radio') await field.setChecked(value);
+      else if (kind === 'radiogroup') await field.getByLabel(value, { exact: true }).check();
       else await field.fill(value);
     }
   }
 
   async value(label) {
-    return (await this.one(this.field(label))).inputValue();
+    const field = await this.one(this.field(label));
+    return field.evaluate((e) => {
+      if (e.getAttribute('role') !== 'radiogroup') return e.value;
+      const checked = e.querySelector('input:checked');
+      return checked ? checked.labels[0].innerText.trim() : null;
+    });
   }
 
   // One of several choices under a legend.
@@ -164,14 +177,15 @@ class Walk {
   async errorBeside(label) {
     const field = await this.one(this.field(label));
     return field.evaluate((e) => {
-      if (e.getAttribute('aria-invalid') !== 'true') throw new Error(`the field ${e.name} is not marked as wrong`);
+      const name = e.name || e.getAttribute('aria-labelledby');
+      if (e.getAttribute('aria-invalid') !== 'true') throw new Error(`the field ${name} is not marked as wrong`);
       const ids = `${e.getAttribute('aria-errormessage') || ''} ${e.getAttribute('aria-describedby') || ''}`;
       const errors = ids.split(/\s+/).filter(Boolean).map((id) => document.getElementById(id))
         .filter((x) => x && x.matches('.error'));
-      if (errors.length !== 1) throw new Error(`the field ${e.name} names ${errors.length} errors`);
+      if (errors.length !== 1) throw new Error(`the field ${name} names ${errors.length} errors`);
       const a = e.getBoundingClientRect(), b = errors[0].getBoundingClientRect();
       const gap = Math.max(b.top - a.bottom, a.top - b.bottom, 0);
-      if (!b.height || gap > 60) throw new Error(`the error of ${e.name} stands ${gap} px away from it`);
+      if (!b.height || gap > 60) throw new Error(`the error of ${name} stands ${gap} px away from it`);
       return errors[0].innerText.trim();
     });
   }
@@ -203,6 +217,19 @@ class Walk {
     const text = await this.text();
     const found = unwanted instanceof RegExp ? unwanted.test(text) : text.includes(unwanted);
     if (found) throw new Error(`${this.page.url()} says ${unwanted}`);
+  }
+
+  // ---- often asked
+
+  async logIn(login, password, expected = {}) {
+    await this.open('/log-in');
+    await this.fill({ 'E-mail address': login, Password: password });
+    await this.press('Authenticate', expected);
+  }
+
+  async logOut() {
+    await this.press('Log out', { heading: 'Authentication' });
+    await this.expectText('You are logged out');
   }
 
   // ---- whole pages

@@ -1,9 +1,14 @@
 """The web pages in a real browser: every walk of tests/browser, each page looked at in light and dark and on a phone."""
 import http.server
+import socket
 import threading
 import unittest
 
+from accounts import PASSWORD
 from browser import Browser, WalkTest, needs_browser
+from dialogue import Closed
+from harness import SystemTest
+from instance import HOSTNAME, POSTMASTER_PASSWORD
 
 HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Trial</title>'
 
@@ -122,3 +127,197 @@ class Tools(WalkTest, unittest.TestCase):
         self.assertEqual(said, [(False, "this is to fail: as | it should")])
         with self.assertRaisesRegex(AssertionError, "as \\| it should"):
             self.walk("fails")
+
+
+class Site(WalkTest, SystemTest):
+    """Walks through the pages of an instance, without script: that is to add comfort, not function."""
+    script = False
+    own = {"users": 130, "web": True}
+
+    def config(self):
+        return {"url": f"https://127.0.0.1:{self.instance.ports['web']}", "postmaster": POSTMASTER_PASSWORD}
+
+    def person(self, user=None):
+        user = user or self.user()
+        return {"login": user.login, "address": user.address, "password": user.password}
+
+    # ---- what a walk may ask
+
+    def answers(self):
+        return {name: getattr(self, "ask_" + name) for name in (
+            "pop3", "submit", "deliver", "arrived", "has", "rcpt", "rcpt_text", "size", "finger", "form", "form_set",
+            "account_set")}
+
+    def ask_pop3(self, login, password):
+        with self.instance.pop3() as pop:
+            try:
+                pop.login(login, password)
+            except (AssertionError, Closed):
+                return "refused"
+            return "welcome"
+
+    def ask_submit(self, address, password):
+        with self.instance.submission() as smtp:
+            smtp.auth(address, password)
+            return "welcome"
+
+    def ask_deliver(self, to, subject):
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().deliver(f"Subject: {subject}\r\n\r\nbody\r\n".encode(), to=to)
+        return True
+
+    def ask_has(self, login, text, password=PASSWORD):
+        with self.instance.pop3() as pop:
+            pop.login(login, password)
+            return any(text.encode() in pop.retr(n) for n in range(1, pop.count() + 1))
+
+    def ask_arrived(self, login, text, password=PASSWORD):
+        self.instance.until(lambda: self.ask_has(login, text, password), 20, f"{text!r} in the mailbox of {login}")
+        return True
+
+    def ask_rcpt(self, address):
+        return self.rcpt_code(address)
+
+    def ask_rcpt_text(self, address):
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().cmd("MAIL FROM:<someone@elsewhere.example>", 250)
+            return str(smtp.cmd(f"RCPT TO:<{address}>"))
+
+    def ask_size(self):
+        with self.instance.smtp() as smtp:
+            return int(smtp.ehlo().capabilities["SIZE"])
+
+    def ask_finger(self, query):
+        with self.instance.inside(), socket.create_connection(("127.0.0.1", self.instance.ports["finger"]), 10) as s:
+            s.sendall(query.encode() + b"\r\n")
+            return b"".join(iter(lambda: s.recv(4096), b"")).decode()
+
+    def ask_form(self, name):
+        return self.instance.command("form", "show", name).stdout
+
+    def ask_form_set(self, name, fields):
+        self.instance.form_set(name, **fields)
+        return True
+
+    def ask_account_set(self, address, fields):
+        self.instance.account_set(address, **fields)
+        return True
+
+
+@needs_browser
+class User(Site):
+    file = "user.js"
+
+    def walk_as_user(self, name, **more):
+        self.walk(name, user=self.person(), other=self.person(), **more)
+
+    def test_log_in(self):
+        self.walk_as_user("log_in")
+
+    def test_own_account(self):
+        self.walk_as_user("own_account")
+
+    def test_own_password(self):
+        self.walk_as_user("own_password")
+
+    def test_application_passwords(self):
+        self.walk_as_user("application_passwords")
+
+    def test_sign_ins(self):
+        self.walk_as_user("sign_ins")
+
+    def test_history_and_undo(self):
+        self.walk_as_user("history_and_undo")
+
+    def test_not_for_users(self):
+        self.walk_as_user("not_for_users")
+
+
+@needs_browser
+class Postmaster(Site):
+    file = "postmaster.js"
+
+    def accounts(self):
+        return sum(1 for line in self.instance.command("account", "list").stdout.splitlines() if "@" in line)
+
+    def test_list_of_accounts(self):
+        self.walk("list_of_accounts", accounts=self.accounts())
+
+    def test_account_life(self):
+        self.walk("account_life", heir=self.person())
+
+    def test_settings(self):
+        self.walk("settings", user=self.person(), hostname=HOSTNAME)
+
+    def test_greeting(self):
+        self.walk("greeting")
+
+    def test_history_and_undo(self):
+        self.walk("history_and_undo")
+
+    def test_two_editors(self):
+        self.walk("two_editors")
+
+    def test_by_delivery_field(self):
+        self.walk("by_delivery_field", deputy=self.person())
+
+
+@needs_browser
+class Access(Site):
+    file = "access.js"
+
+    def test_refused_address(self):
+        self.walk("refused_address", user=self.person())
+
+    def test_idle(self):
+        self.walk("idle", user=self.person())
+
+    def test_slow_down(self):
+        self.addCleanup(self.instance.form_set, "system-security", **{"Log-In-Failures-per-Account": "1000"})
+        self.walk("slow_down", victim=self.person())
+
+
+@needs_browser
+class Queue(Site):
+    file = "queue.js"
+
+    def test_queue(self):
+        """Letters that wait for hosts without an address, in turn: looked for, acted on together, one by one."""
+        sender = self.user()
+        with self.instance.submission(sender) as smtp:
+            for to in ("one@far.example", "two@far.example", "three@far.example", "two@away.example"):
+                smtp.deliver(b"From: <%s>\r\nSubject: waits\r\n\r\n<script>alert(1)</script>\r\n" % sender.address.encode(),
+                             sender=sender.address, to=to)
+        self.instance.until(lambda: self.instance.command("queue", "list").stdout.count("deferred") >= 4, 30,
+                            "four letters to have been tried")
+        for name in ("filters", "actions", "one_message"):
+            self.walk(name, sender=self.person(sender))
+
+
+@needs_browser
+class Look(Site):
+    """Each page in light, dark and on a phone: pictures in build/test/screenshots."""
+    file = "look.js"
+
+    def test_before_log_in(self):
+        self.walk("before", pages=[("log-in", "/log-in"), ("not-there", "/nothing", 404)])
+
+    def test_user(self):
+        self.walk("as_user", user=self.person(), pages=[
+            ("own-account", "/account"), ("own-passwords", "/account/passwords"), ("own-sign-ins", "/account/sign-ins"),
+            ("own-history", "/account/history")])
+
+    def test_postmaster(self):
+        user = self.user()
+        self.instance.account_set(user.address, Account_Locked="yes")
+        one = f"/accounts/{user.number + 1}"
+        settings = ("system-configuration", "system-security", "mail-routing", "channel-aliases", "mail-queue",
+                    "default-account", "greeting", "system-information")
+        self.walk("as_postmaster", pages=[
+            ("accounts", "/accounts"), ("accounts-found", "/accounts?find=user1"), ("account-new", "/accounts/new"),
+            ("account", one), ("account-history", f"{one}/history"), ("account-remove", f"{one}/remove"),
+            ("account-passwords", f"{one}/passwords"), ("account-sign-ins", f"{one}/sign-ins"), ("settings", "/settings"),
+            *((name, f"/settings/{name}") for name in settings), ("settings-history", "/settings/mail-routing/history")])
+
+    def test_states(self):
+        self.walk("states")
