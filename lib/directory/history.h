@@ -5,8 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
+
+#include "lib/wire.h"
 
 namespace directory {
 
@@ -27,5 +30,16 @@ struct Revision {
 };
 
 inline constexpr std::size_t kMostRevisions = 200;
+/// Of one form, in octets: its oldest rows go where they would be more. The newest stays.
+inline constexpr std::size_t kMostHistoryOctets = 32U << 20;
+
+/// What a row of the history is about: a settings form by its name, or an account.
+[[nodiscard]] std::string history_of_form(std::string_view form_name);
+[[nodiscard]] std::string history_of_account(std::uint64_t account);
 
 }  // namespace directory
+
+template <>
+struct po::wire::valid_enum<directory::Revision::Kind> {
+  static bool ok(directory::Revision::Kind v) { return v <= directory::Revision::Kind::kRemoved; }
+};

@@ -95,6 +95,12 @@ po::Result<bool> Txn::remove(MDB_dbi table, std::string_view key) {
   return true;
 }
 
+po::Result<std::size_t> Txn::count(MDB_dbi table) const {
+  MDB_stat stat{};
+  if (int rc = mdb_stat(txn_, table, &stat)) return failure(env_->path(), rc);
+  return stat.ms_entries;
+}
+
 po::Result<void> Txn::commit() {
   int rc = mdb_txn_commit(std::exchange(txn_, nullptr));  // frees it, whatever the outcome
   if (rc != 0)
@@ -132,6 +138,18 @@ po::Result<std::optional<Cursor::Item>> Cursor::seek(std::string_view from) {
 po::Result<std::optional<Cursor::Item>> Cursor::next() {
   MDB_val key{};
   return move(&key, MDB_NEXT);
+}
+
+po::Result<std::optional<Cursor::Item>> Cursor::previous() {
+  MDB_val key{};
+  return move(&key, MDB_PREV);
+}
+
+po::Result<std::optional<Cursor::Item>> Cursor::seek_below(std::string_view end) {
+  auto at = seek(end);
+  if (!at) return at;
+  MDB_val key{};
+  return *at ? previous() : move(&key, MDB_LAST);
 }
 
 po::Result<std::optional<Cursor::Item>> Cursor::move(MDB_val* key, MDB_cursor_op op) {

@@ -51,6 +51,7 @@ class Txn {
   [[nodiscard]] po::Result<void> put(MDB_dbi table, std::string_view key, std::string_view value);
   /// True if it was there.
   [[nodiscard]] po::Result<bool> remove(MDB_dbi table, std::string_view key);
+  [[nodiscard]] po::Result<std::size_t> count(MDB_dbi table) const;
   [[nodiscard]] po::Result<void> commit();
   /// Temporary failure (no space) if the disk has not so many octets free.
   [[nodiscard]] po::Result<void> check_room(std::uint64_t octets) const;
@@ -74,6 +75,9 @@ class Cursor {
   };
   [[nodiscard]] po::Result<std::optional<Item>> seek(std::string_view from);
   [[nodiscard]] po::Result<std::optional<Item>> next();
+  [[nodiscard]] po::Result<std::optional<Item>> previous();
+  /// The last key that is below `end`.
+  [[nodiscard]] po::Result<std::optional<Item>> seek_below(std::string_view end);
 
  private:
   struct Close {

@@ -94,6 +94,32 @@ struct Reader::Impl {
     return out;
   }
 
+  /// Once, when it is asked for: a directory of an older release has no such table until accounts starts.
+  po::Result<void> open_errands() {
+    if (tables.errand != 0) return {};
+    auto own = lmdb::Txn::begin(env, MDB_RDONLY);
+    if (!own) return tl::make_unexpected(own.error());
+    auto table = own->table(record::kErrandTable, 0);
+    if (!table) return tl::make_unexpected(table.error());
+    if (auto ok = own->commit(); !ok) return ok;
+    tables.errand = *table;
+    return {};
+  }
+
+  po::Result<std::vector<Errand>> errands(const ErrandPosition& after, std::size_t limit) {
+    std::vector<Errand> found;
+    auto cursor = lmdb::Cursor::open(*txn, tables.errand);
+    if (!cursor) return tl::make_unexpected(cursor.error());
+    for (auto item = cursor->seek(record::errand_key(after)); found.size() < limit; item = cursor->next()) {
+      if (!item) return tl::make_unexpected(item.error());
+      if (!*item) break;
+      auto errand = record::decode_errand((*item)->key, (*item)->value);
+      if (!errand) return tl::make_unexpected(errand.error());
+      if (errand->position > after) found.push_back(std::move(*errand));
+    }
+    return found;
+  }
+
   po::Result<Resolution> resolve(std::string_view address, bool steps) {
     auto now = current_settings();
     if (!now) return tl::make_unexpected(now.error());
@@ -171,6 +197,13 @@ po::Result<std::shared_ptr<const Settings>> Reader::settings() const {
   if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
   Impl::Look look(*impl_);
   return impl_->current_settings();
+}
+
+po::Result<std::vector<Errand>> Reader::errands(const ErrandPosition& after, std::size_t limit) const {
+  if (auto ok = impl_->open_errands(); !ok) return tl::make_unexpected(ok.error());
+  if (auto ok = impl_->begin(); !ok) return tl::make_unexpected(ok.error());
+  Impl::Look look(*impl_);
+  return impl_->errands(after, limit);
 }
 
 std::uint64_t Reader::generation() const {

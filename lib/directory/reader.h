@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/directory/account.h"
+#include "lib/directory/errand.h"
 #include "lib/directory/next_hop.h"
 #include "lib/directory/resolution.h"
 #include "lib/directory/settings.h"
@@ -55,6 +56,9 @@ class Reader {
   [[nodiscard]] po::Result<std::vector<Account>> accounts_after(std::uint64_t id, std::size_t most) const;
   /// The current settings; cheap when nothing has changed since the last call (one look at the meta page).
   [[nodiscard]] po::Result<std::shared_ptr<const Settings>> settings() const;
+  /// What changes of accounts left to be done, in order, from the first behind `after`; at most `limit`. The
+  /// position of the last is what the caller remembers.
+  [[nodiscard]] po::Result<std::vector<Errand>> errands(const ErrandPosition& after, std::size_t limit) const;
   /// Counts commits.
   [[nodiscard]] std::uint64_t generation() const;
 

@@ -12,6 +12,8 @@ tl::unexpected<po::Error> damaged(std::string_view what) {
   return po::temporary(fmt::format("the directory holds a record that cannot be read ({})", what));
 }
 
+constexpr std::uint8_t kRevisionVersion = 1;
+
 }  // namespace
 
 po::Result<Tables> Tables::open(lmdb::Txn& txn, unsigned flags) {
@@ -27,6 +29,15 @@ po::Result<Tables> Tables::open(lmdb::Txn& txn, unsigned flags) {
     *dbi = *opened;
   }
   return t;
+}
+
+po::Result<void> Tables::make_newer(lmdb::Txn& txn) {
+  for (auto [name, dbi] : {std::pair(kHistoryTable, &history), {kErrandTable, &errand}}) {
+    auto opened = txn.table(name, MDB_CREATE);
+    if (!opened) return tl::make_unexpected(opened.error());
+    *dbi = *opened;
+  }
+  return {};
 }
 
 std::string id_key(std::uint64_t id) {
@@ -74,6 +85,39 @@ po::Result<Account> decode_account(std::string_view octets) {
       !po::wire::decode(octets.substr(1), account))
     return damaged(kAccountTable);
   return account;
+}
+
+std::string history_key(std::string_view subject, std::uint64_t generation) {
+  return std::string(subject) + id_key(generation);
+}
+
+std::string encode_revision(const Revision& revision) {
+  std::string out;
+  po::wire::Writer w(out);
+  w.put(kRevisionVersion);
+  w.put(revision);
+  return out;
+}
+
+po::Result<Revision> decode_revision(std::string_view octets) {
+  Revision revision;
+  if (octets.empty() || static_cast<std::uint8_t>(octets[0]) != kRevisionVersion ||
+      !po::wire::decode(octets.substr(1), revision))
+    return damaged(kHistoryTable);
+  return revision;
+}
+
+std::string errand_key(const ErrandPosition& position) {
+  return id_key(position.generation) + id_key(position.number);
+}
+
+po::Result<Errand> decode_errand(std::string_view key, std::string_view value) {
+  Errand errand;
+  auto generation = parse_id_key(key.substr(0, 8));
+  auto number = parse_id_key(key.size() > 8 ? key.substr(8) : std::string_view());
+  if (!generation || !number || !po::wire::decode(value, errand)) return damaged(kErrandTable);
+  errand.position = {*generation, *number};
+  return errand;
 }
 
 po::Result<void> put_settings(lmdb::Txn& txn, const Tables& tables, const Settings& settings) {

@@ -49,6 +49,7 @@ po::Result<std::unique_ptr<Writer>> Writer::open(const Options& options) {
   if (auto ok = writer->prepare(record::fold(options.hostname)); !ok) return tl::make_unexpected(ok.error());
   writer->hold_young();
   writer->hold_young();
+  writer->touches_from_ = writer->generation();
   writer->writable_from_ = std::chrono::steady_clock::now() + options.settle;
   return writer;
 }
@@ -59,6 +60,7 @@ po::Result<void> Writer::prepare(const std::string& hostname) {
   auto tables = record::Tables::open(*txn, MDB_CREATE);
   if (!tables) return tl::make_unexpected(tables.error());
   tables_ = *tables;
+  if (auto ok = tables_.make_newer(*txn); !ok) return ok;
   auto version = record::get_number(*txn, tables_.meta, record::kMetaVersion);
   if (!version) return tl::make_unexpected(version.error());
   auto ok = *version == 0 ? make_new(*txn, hostname) : record::check_version(*txn, tables_);
@@ -109,6 +111,67 @@ std::uint64_t Writer::generation() const {
   auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
   if (!txn) return 0;
   return record::get_number(*txn, tables_.meta, record::kMetaGeneration).value_or(0);
+}
+
+po::Result<std::size_t> Writer::accounts() const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  return txn->count(tables_.account);
+}
+
+po::Result<Account> Writer::default_account() const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  auto row = txn->get(tables_.setting, record::kDefaultAccount);
+  if (!row) return tl::make_unexpected(row.error());
+  return *row ? record::decode_account(**row) : po::Result<Account>(Account{});
+}
+
+po::Result<std::vector<Revision>> Writer::history(std::string_view subject, std::uint64_t before,
+                                                  std::size_t limit) const {
+  std::vector<Revision> found;
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  auto cursor = lmdb::Cursor::open(*txn, tables_.history);
+  if (!cursor) return tl::make_unexpected(cursor.error());
+  std::string end = record::history_key(subject, before == 0 ? UINT64_MAX : before);
+  for (auto item = cursor->seek_below(end); found.size() < limit; item = cursor->previous()) {
+    if (!item) return tl::make_unexpected(item.error());
+    if (!*item || !(*item)->key.starts_with(subject)) break;
+    auto revision = record::decode_revision((*item)->value);
+    if (!revision) return tl::make_unexpected(revision.error());
+    found.push_back(std::move(*revision));
+  }
+  return found;
+}
+
+po::Result<std::uint64_t> Writer::last_revision(std::string_view subject) const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  auto cursor = lmdb::Cursor::open(*txn, tables_.history);
+  if (!cursor) return tl::make_unexpected(cursor.error());
+  auto item = cursor->seek_below(record::history_key(subject, UINT64_MAX));
+  if (!item) return tl::make_unexpected(item.error());
+  if (!*item || !(*item)->key.starts_with(subject)) return std::uint64_t{0};
+  return record::parse_id_key((*item)->key.substr(subject.size())).value_or(0);
+}
+
+std::optional<std::vector<std::uint64_t>> Writer::touched_since(std::uint64_t generation) const {
+  std::lock_guard lock(touches_mutex_);
+  if (generation < touches_from_) return std::nullopt;
+  std::vector<std::uint64_t> accounts;
+  for (const Touch& touch : touches_)
+    if (touch.generation > generation) accounts.push_back(touch.account);
+  return accounts;
+}
+
+void Writer::remember(std::uint64_t generation, const std::vector<std::uint64_t>& accounts) {
+  std::lock_guard lock(touches_mutex_);
+  for (std::uint64_t account : accounts) touches_.push_back({generation, account});
+  while (touches_.size() > kMostTouches) {
+    touches_from_ = touches_.front().generation;
+    touches_.pop_front();
+  }
 }
 
 po::Result<void> Writer::for_each(const std::function<bool(const Account&)>& visit) const {
@@ -187,29 +250,53 @@ po::Result<void> Change::drop_names(const Account& account) {
   return txn_.remove(writer_->tables_.login, record::fold(account.pop_login)).map([](bool) {});
 }
 
+po::Result<std::size_t> Change::accounts() const {
+  return txn_.count(writer_->tables_.account);
+}
+
+po::Result<void> Change::store(Account account) {
+  account.revision = generation_;
+  touched_.push_back(account.id);
+  auto ok = take_names(account);
+  if (!ok) return ok;
+  return txn_.put(writer_->tables_.account, record::id_key(account.id), record::encode_account(account));
+}
+
 po::Result<std::uint64_t> Change::add(Account account) {
   const auto& t = writer_->tables_;
   auto next = record::get_number(txn_, t.meta, record::kMetaNextAccount);
   if (!next) return tl::make_unexpected(next.error());
   account.id = *next;
-  account.revision = generation_;
-  auto ok = take_names(account);
-  if (ok) ok = txn_.put(t.account, record::id_key(account.id), record::encode_account(account));
+  auto ok = store(std::move(account));
   if (ok) ok = record::put_number(txn_, t.meta, record::kMetaNextAccount, *next + 1);
   if (!ok) return tl::make_unexpected(ok.error());
-  return account.id;
+  return *next;
+}
+
+po::Result<void> Change::add_numbered(Account account) {
+  const auto& t = writer_->tables_;
+  auto there = this->account(account.id);
+  if (!there) return tl::make_unexpected(there.error());
+  if (*there) return po::permanent(fmt::format("there is an account number {} already", account.id));
+  auto next = record::get_number(txn_, t.meta, record::kMetaNextAccount);
+  if (!next) return tl::make_unexpected(next.error());
+  std::uint64_t id = account.id;
+  if (auto ok = store(std::move(account)); !ok) return ok;
+  if (id < *next) return {};
+  return record::put_number(txn_, t.meta, record::kMetaNextAccount, id + 1);
+}
+
+po::Result<bool> Change::was_given(std::uint64_t id) const {
+  return record::get_number(txn_, writer_->tables_.meta, record::kMetaNextAccount)
+      .map([id](std::uint64_t next) { return id < next; });
 }
 
 po::Result<void> Change::replace(Account account) {
   auto before = this->account(account.id);
   if (!before) return tl::make_unexpected(before.error());
   if (!*before) return po::permanent(fmt::format("there is no account number {}", account.id));
-  account.revision = generation_;
-  auto ok = drop_names(**before);
-  if (ok) ok = take_names(account);
-  if (ok)
-    ok = txn_.put(writer_->tables_.account, record::id_key(account.id), record::encode_account(account));
-  return ok;
+  if (auto ok = drop_names(**before); !ok) return ok;
+  return store(std::move(account));
 }
 
 po::Result<void> Change::remove(std::uint64_t id) {
@@ -217,6 +304,7 @@ po::Result<void> Change::remove(std::uint64_t id) {
   auto before = account(id);
   if (!before) return tl::make_unexpected(before.error());
   if (!*before) return po::permanent(fmt::format("there is no account number {}", id));
+  touched_.push_back(id);
   if (auto ok = drop_names(**before); !ok) return ok;
   return txn_.remove(writer_->tables_.account, record::id_key(id)).map([](bool) {});
 }
@@ -226,10 +314,78 @@ po::Result<void> Change::set_settings(Settings settings) {
   return record::put_settings(txn_, writer_->tables_, settings);
 }
 
+po::Result<void> Change::set_default_account(Account account) {
+  return txn_.put(writer_->tables_.setting, record::kDefaultAccount, record::encode_account(account));
+}
+
+po::Result<void> Change::put_history(std::string_view subject, Revision revision) {
+  revision.revision = generation_;
+  auto ok = txn_.put(writer_->tables_.history, record::history_key(subject, generation_),
+                     record::encode_revision(revision));
+  return ok ? trim_history(subject) : ok;
+}
+
+po::Result<void> Change::trim_history(std::string_view subject) {
+  std::vector<std::string> old;
+  {
+    auto cursor = lmdb::Cursor::open(txn_, writer_->tables_.history);
+    if (!cursor) return tl::make_unexpected(cursor.error());
+    std::size_t rows = 0, octets = 0;
+    for (auto item = cursor->seek_below(record::history_key(subject, UINT64_MAX));;
+         item = cursor->previous()) {
+      if (!item) return tl::make_unexpected(item.error());
+      if (!*item || !(*item)->key.starts_with(subject)) break;
+      octets += (*item)->value.size();
+      if (++rows > 1 && (rows > kMostRevisions || octets > kMostHistoryOctets))
+        old.emplace_back((*item)->key);
+    }
+  }
+  for (const std::string& key : old)
+    if (auto ok = txn_.remove(writer_->tables_.history, key); !ok) return tl::make_unexpected(ok.error());
+  return {};
+}
+
+po::Result<void> Change::put_errand(const Errand& errand) {
+  MDB_dbi table = writer_->tables_.errand;
+  auto ok = txn_.put(table, record::errand_key({generation_, ++errands_}), po::wire::encode(errand));
+  auto count = txn_.count(table);
+  if (!ok) return ok;
+  if (!count) return tl::make_unexpected(count.error());
+  if (*count <= kMostErrands) return {};
+  auto cursor = lmdb::Cursor::open(txn_, table);
+  if (!cursor) return tl::make_unexpected(cursor.error());
+  auto first = cursor->seek({});
+  if (!first) return tl::make_unexpected(first.error());
+  std::string key(*first ? (*first)->key : std::string_view());
+  return txn_.remove(table, key).map([](bool) {});
+}
+
+po::Result<void> Change::take_back_errands(std::uint64_t account) {
+  std::vector<std::string> keys;
+  MDB_dbi table = writer_->tables_.errand;
+  {
+    auto cursor = lmdb::Cursor::open(txn_, table);
+    if (!cursor) return tl::make_unexpected(cursor.error());
+    for (auto item = cursor->seek({});; item = cursor->next()) {
+      if (!item) return tl::make_unexpected(item.error());
+      if (!*item) break;
+      auto errand = record::decode_errand((*item)->key, (*item)->value);
+      if (!errand) return tl::make_unexpected(errand.error());
+      if (errand->account == account) keys.emplace_back((*item)->key);
+    }
+  }
+  for (const std::string& key : keys)
+    if (auto ok = txn_.remove(table, key); !ok) return tl::make_unexpected(ok.error());
+  return {};
+}
+
 po::Result<std::uint64_t> Change::commit() {
   auto ok = record::put_number(txn_, writer_->tables_.meta, record::kMetaGeneration, generation_);
   if (ok) ok = txn_.commit();
-  if (ok) return generation_;
+  if (ok) {
+    writer_->remember(generation_, touched_);
+    return generation_;
+  }
   if (ok.error().sys_errno == EIO) writer_->broken_ = true;
   return tl::make_unexpected(ok.error());
 }

@@ -6,11 +6,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/directory/account.h"
 #include "lib/directory/lmdb.h"
@@ -32,13 +35,31 @@ class Change {
   [[nodiscard]] po::Result<std::optional<std::uint64_t>> owner_of_address(std::string_view address) const;
   [[nodiscard]] po::Result<std::optional<std::uint64_t>> owner_of_login(std::string_view login) const;
 
+  [[nodiscard]] po::Result<std::size_t> accounts() const;  ///< how many there are
+
   /// Gives the account its id and stores it. Permanent failure if an address or the login name is taken.
   [[nodiscard]] po::Result<std::uint64_t> add(Account account);
+  /// With the id that it has already: one that was never given before, or one of an account that is gone.
+  [[nodiscard]] po::Result<void> add_numbered(Account account);
+  /// Whether that id was given to an account once.
+  [[nodiscard]] po::Result<bool> was_given(std::uint64_t id) const;
   [[nodiscard]] po::Result<void> replace(Account account);
   /// Permanent failure for the Postmaster and for an id that is not there.
   [[nodiscard]] po::Result<void> remove(std::uint64_t id);
   [[nodiscard]] po::Result<void> set_settings(Settings settings);
+  /// What new accounts begin as; without id, name and addresses.
+  [[nodiscard]] po::Result<void> set_default_account(Account account);
 
+  /// One row of what `subject` (history_of_form, history_of_account) is about; its `revision` becomes this
+  /// change's generation. The oldest rows beyond the bounds of history.h go.
+  [[nodiscard]] po::Result<void> put_history(std::string_view subject, Revision revision);
+  /// Its position is given here.
+  [[nodiscard]] po::Result<void> put_errand(const Errand& errand);
+  /// The account is there again: what queue has not done yet with its mail is not to be done.
+  [[nodiscard]] po::Result<void> take_back_errands(std::uint64_t account);
+
+  /// What this change will be counted as.
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
   /// Synced to disk when it returns; the new generation.
   [[nodiscard]] po::Result<std::uint64_t> commit();
 
@@ -52,7 +73,12 @@ class Change {
 
   Writer* writer_;
   lmdb::Txn txn_;
+  po::Result<void> store(Account account);
+  po::Result<void> trim_history(std::string_view subject);
+
   std::uint64_t generation_;  ///< of this change
+  std::uint64_t errands_ = 0;
+  std::vector<std::uint64_t> touched_;  ///< accounts that were added, changed or removed
 };
 
 class Writer {
@@ -80,6 +106,16 @@ class Writer {
                                                         std::string_view address) const;
   [[nodiscard]] po::Result<std::shared_ptr<const Settings>> settings() const;
   [[nodiscard]] std::uint64_t generation() const;
+  [[nodiscard]] po::Result<std::size_t> accounts() const;  ///< how many there are
+  [[nodiscard]] po::Result<Account> default_account() const;
+  /// Newest first, at most `limit`, of revisions below `before` (0: from the newest).
+  [[nodiscard]] po::Result<std::vector<Revision>> history(std::string_view subject, std::uint64_t before,
+                                                          std::size_t limit) const;
+  /// The newest revision of it; 0 if there is none.
+  [[nodiscard]] po::Result<std::uint64_t> last_revision(std::string_view subject) const;
+  /// The accounts that were added, changed or removed in the generations behind `generation`; nothing if that
+  /// is too long ago, or they are too many, to be remembered.
+  [[nodiscard]] std::optional<std::vector<std::uint64_t>> touched_since(std::uint64_t generation) const;
   /// In order of id, until `visit` returns false. One transaction.
   [[nodiscard]] po::Result<void> for_each(const std::function<bool(const Account&)>& visit) const;
 
@@ -104,6 +140,14 @@ class Writer {
   std::optional<lmdb::Txn> young_[2];
   unsigned turn_ = 0;
   std::chrono::steady_clock::time_point writable_from_{};
+  struct Touch {
+    std::uint64_t generation = 0, account = 0;
+  };
+  void remember(std::uint64_t generation, const std::vector<std::uint64_t>& accounts);
+  static constexpr std::size_t kMostTouches = 4096;
+  mutable std::mutex touches_mutex_;
+  std::deque<Touch> touches_;       ///< under touches_mutex_
+  std::uint64_t touches_from_ = 0;  ///< under it: changes behind this generation are all in touches_
   bool broken_ = false;  ///< a commit met an I/O error: what the file holds is known only after a restart
 };
 
