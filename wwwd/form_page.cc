@@ -42,6 +42,8 @@ static std::string_view strip_rule(std::string_view rule) {
 /// Abbreviations stay in capitals.
 static bool is_abbreviation(std::string_view word) {
   static constexpr std::string_view kKnown[] = {"SMTP", "POP3", "UNIX", "TLS", "DNS", "INTERNET"};
+  while (word.starts_with('(')) word.remove_prefix(1);
+  while (word.ends_with(')')) word.remove_suffix(1);
   return std::find(std::begin(kKnown), std::end(kKnown), word) != std::end(kKnown) ||
          word.find_first_of("0123456789") != std::string_view::npos;
 }

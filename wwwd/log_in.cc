@@ -109,12 +109,6 @@ void log_in(const VisitPtr& visit, const Resume& resume) {
 void show_log_in(const VisitPtr& visit) {
   LogInView view;
   view.then = visit->query("then");
-  if (visit->request().query.has("over")) {
-    Notice notice{Tone::kNote, "Please log in again", {}};
-    notice.more.element(
-        "p", "Your session is over: nothing was asked for a while, or you came from another address.");
-    view.notices.push_back(std::move(notice));
-  }
   if (visit->request().query.has("out")) view.notices.push_back({Tone::kDone, "You are logged out", {}});
   visit->show(log_in_page(view));
 }
@@ -169,6 +163,19 @@ Page log_in_page(const LogInView& view) {
   h.element("button", {{"type", "submit"}, {"class", "primary"}}, "Authenticate");
   h.close("form");
   return page;
+}
+
+LogInView log_in_first(const Request& request, bool over) {
+  LogInView view;
+  view.status = 403;
+  view.then = path_and_query(request);
+  if (over) {
+    Notice notice{Tone::kNote, "Please log in again", {}};
+    notice.more.element(
+        "p", "Your session is over: nothing was asked for a while, or you came from another address.");
+    view.notices.push_back(std::move(notice));
+  }
+  return view;
 }
 
 LogInView log_in_again(const Request& request, bool can_resume) {

@@ -24,6 +24,8 @@ struct LogInView {
 };
 [[nodiscard]] Page log_in_page(const LogInView& view);
 
+/// For a page that was asked for without a session, or when it was over.
+[[nodiscard]] LogInView log_in_first(const Request& request, bool over);
 /// For a POST that came with a dead session. Passwords are not carried on, nor is more than kMostCarried.
 [[nodiscard]] LogInView log_in_again(const Request& request, bool can_resume);
 inline constexpr std::size_t kMostCarried = 32 * 1024;

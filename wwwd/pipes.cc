@@ -7,7 +7,8 @@ namespace wwwd {
 
 using namespace po::messages;
 
-Pipes::Pipes(const po::Loop& loop, po::Log& log) : loop_(loop), log_(log) {
+Pipes::Pipes(const po::Loop& loop, po::Log& log, std::chrono::milliseconds patience)
+    : loop_(loop), log_(log), patience_time_(patience) {
   lines_[0].role = Role::kAccounts;
   lines_[1].role = Role::kQueue;
   lines_[2].role = Role::kStory;
@@ -168,11 +169,11 @@ void Pipes::wait_for_pipes() {
   if (patience_.pending()) return;
   bool waiting = false;
   for (const Line& line : lines_) waiting = waiting || (!line.channel && !line.questions.empty());
-  if (waiting) patience_.after(loop_, std::chrono::milliseconds(500), [this] { give_up_waiting(); });
+  if (waiting) patience_.after(loop_, patience_time_ / 10, [this] { give_up_waiting(); });
 }
 
 void Pipes::give_up_waiting() {
-  auto longest = Clock::now() - kPatience;
+  auto longest = Clock::now() - patience_time_;
   std::vector<Question> gone;
   for (Line& line : lines_) {
     if (line.channel) continue;

@@ -66,7 +66,7 @@ class Pipes {
   /// with `end`, exit code 75 and a sentence in `err`.
   using OnOutput = std::function<void(const po::messages::CommandOutput&)>;
 
-  Pipes(const po::Loop& loop, po::Log& log);
+  Pipes(const po::Loop& loop, po::Log& log, std::chrono::milliseconds patience = kPatience);
 
   /// A new pipe; what was the pipe to that role is given up. Other roles than the three are passed over.
   void connect(po::messages::Role role, po::Fd fd);
@@ -121,6 +121,7 @@ class Pipes {
 
   const po::Loop& loop_;
   po::Log& log_;
+  std::chrono::milliseconds patience_time_;
   Line lines_[3];
   std::uint32_t serial_ = 0;
   std::uint32_t answering_ = 0;  ///< the serial whose callback runs; 0: none

@@ -80,10 +80,8 @@ bool Visit::accept_standing(WebStanding standing, std::string_view text) {
 void Visit::ask_log_in() {
   bool over = !request().cookie(session_cookie_name(request().https)).empty();
   if (request().post()) return show(log_in_page(log_in_again(request(), found_.route->resumes)));
-  std::string where = request().path;
-  if (where == "/") return see_other(over ? "/log-in?over=1" : "/log-in");
-  see_other(
-      fmt::format("/log-in?{}then={}", over ? "over=1&" : "", encode_component(path_and_query(request()))));
+  if (request().path == "/" && !over) return see_other("/log-in");
+  show(log_in_page(log_in_first(request(), over)));
 }
 
 // ---- questions
