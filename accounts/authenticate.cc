@@ -1,11 +1,9 @@
 #include "accounts/authenticate.h"
 
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
-
 #include <algorithm>
 
-#include "lib/access.h"
+#include "accounts/random.h"
+#include "accounts/web_rights.h"
 #include "lib/address.h"
 #include "lib/net_address.h"
 #include "lib/text.h"
@@ -30,26 +28,6 @@ std::int64_t unix_seconds() {
       .count();
 }
 
-po::messages::Key random_key() {
-  po::messages::Key key;
-  if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1) po::panic("no random octets");
-  return key;
-}
-
-std::uint64_t random_number() {
-  std::uint64_t n = 0;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(&n), sizeof n) != 1) po::panic("no random octets");
-  return n;
-}
-
-/// The rules of an account. One that cannot be read matches nobody: then the account is shut, not open.
-std::vector<po::AccessRule> rules_of(const directory::Account& account) {
-  std::vector<po::AccessRule> rules;
-  for (const std::string& text : account.access)
-    if (auto rule = po::parse_access_rule(text)) rules.push_back(std::move(*rule));
-  return rules;
-}
-
 bool has_mailbox(const directory::Account& a) {
   return a.pop3_delivery || a.id == directory::kPostmaster;
 }
@@ -62,6 +40,7 @@ Authenticator::Authenticator(const po::Loop& loop, Administration& administratio
       writer_(writer),
       log_(log),
       ticket_key_(ticket_key),
+      credentials_key_(random_key()),
       cache_(random_key()),
       settings_(std::make_shared<const directory::Settings>()),
       checks_(loop, kMostThreads) {}
@@ -175,21 +154,21 @@ void Authenticator::start_check(TryPtr t) {
   checks_.run([t, checked] { *checked = password::check(t->stored, t->request.password); },
               [this, t, checked] {
                 --running_;
-                finish_check(*t, *checked);
+                finish_check(t, *checked);
                 start_checks();
               });
 }
 
-void Authenticator::finish_check(Try& t, const password::Checked& checked) {
+void Authenticator::finish_check(const TryPtr& t, const password::Checked& checked) {
   if (!checked.right) {
-    slow_down_.failed(t.who, limits(), steady_clock::now());
-    const char* reason = !t.account ? "unknown-account" : t.stored.empty() ? "no-password-set" : "password";
-    return fail(t, Answer::kDenied, reason);
+    slow_down_.failed(t->who, limits(), steady_clock::now());
+    const char* reason = !t->account ? "unknown-account" : t->stored.empty() ? "no-password-set" : "password";
+    return fail(*t, Answer::kDenied, reason);
   }
-  slow_down_.succeeded(t.who);
-  cache_.put(t.cache_name, steady_clock::now());
-  if (!checked.replacement.empty()) replace_hash(t, checked.replacement);
-  right_password(t, "password");
+  slow_down_.succeeded(t->who);
+  if (!checked.replacement.empty()) return replace_hash(t, checked.replacement);
+  cache_.put(t->cache_name, steady_clock::now());
+  right_password(*t, "password");
 }
 
 /// Everything below is told to those only who gave the right password.
@@ -224,14 +203,10 @@ Authenticator::Verdict Authenticator::judge(const Try& t) const {
   const directory::Account& a = *t.account;
   verdict.answer = Answer::kLocked;
   if (a.locked) return verdict;
-  if (!a.access.empty()) {
-    auto rules = rules_of(a);
-    if (!t.request.name_looked_up && po::needs_name(rules, t.request.client)) {
-      verdict.answer = Answer::kNeedName;
-      return verdict;
-    }
-    verdict.answer = Answer::kNotFrom;
-    if (!po::any_match(rules, t.request.client, t.request.client_name)) return verdict;
+  Admission admitted = admission(a.access, t.request.client, t.request.client_name, t.request.name_looked_up);
+  if (admitted != Admission::kYes) {
+    verdict.answer = admitted == Admission::kNeedsName ? Answer::kNeedName : Answer::kNotFrom;
+    return verdict;
   }
   verdict.answer = t.request.mailbox && !has_mailbox(a) ? Answer::kNoMailbox : Answer::kGranted;
   return verdict;
@@ -240,6 +215,7 @@ Authenticator::Verdict Authenticator::judge(const Try& t) const {
 void Authenticator::grant(Try& t, Verdict& verdict) {
   verdict.account = t.account->id;
   verdict.address = t.account->addresses.empty() ? std::string() : t.account->addresses[0];
+  verdict.credentials = credentials_of(credentials_key_, *t.account, t.stored);
   if (t.request.mailbox)
     verdict.ticket = po::seal_ticket(
         ticket_key_, {t.account->id, po::ticket_now_ms(), random_number(), t.request.session});
@@ -256,17 +232,21 @@ void Authenticator::remember_address(const Try& t) {
       {});
 }
 
-/// A hash of another cost or of crypt(3) gives way to ours, unless the password was changed meanwhile.
-void Authenticator::replace_hash(const Try& t, std::string replacement) {
+/// A hash of another cost or of crypt(3) gives way to ours, unless the password was changed meanwhile. The
+/// answer comes after that: a session on the web is bound to the hash that is kept now.
+void Authenticator::replace_hash(const TryPtr& t, std::string replacement) {
+  auto kept = std::make_shared<bool>(false);
   writer_.run(
-      [&secrets = administration_.secrets(), id = t.account->id, old = t.stored,
-       made = std::move(replacement)] {
+      [&secrets = administration_.secrets(), id = t->account->id, old = t->stored, made = replacement, kept] {
         auto now = secrets.password(id);
         if (!now || *now != old) return;
         auto change = secrets.begin();
-        if (change && change->set_password(id, made)) (void)change->commit();
+        *kept = change && change->set_password(id, made) && change->commit();
       },
-      {});
+      [this, t, replacement, kept] {
+        if (*kept) t->stored = replacement;
+        right_password(*t, "password");
+      });
 }
 
 void Authenticator::fail(Try& t, Answer answer, const char* reason, std::uint32_t retry_after) {

@@ -2,7 +2,7 @@
 // a ticket for the mailbox. The octets come from any client on the Internet. Answers are the same, and take
 // the same time, whether or not the account exists. scrypt runs in a bounded number of threads behind a
 // bounded waiting list; who was right a short while ago is answered from a cache, without waiting. Callers:
-// server (smtpd and pop3d ask), command_server (the Postmaster's password).
+// pipes (smtpd and pop3d ask), web_server, command_server (the Postmaster's password).
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,10 @@ namespace accounts {
 class Authenticator {
  public:
   using Request = po::messages::Authenticate;
-  using Verdict = po::messages::Verdict;
+  struct Verdict : po::messages::Verdict {
+    /// Granted only: credentials_of() (accounts/web_rights.h) what the password was held against.
+    std::string credentials;
+  };
   /// Called once, perhaps before authenticate() returns.
   using Done = std::function<void(const Verdict&)>;
 
@@ -38,6 +41,8 @@ class Authenticator {
   void authenticate(Request request, Done done);
   /// The same for an account that the caller names; `request.login` is for the log.
   void authenticate_account(std::uint64_t account, Request request, Done done);
+  /// Of Verdict::credentials.
+  [[nodiscard]] const po::messages::Key& credentials_key() const { return credentials_key_; }
 
   [[nodiscard]] std::uint64_t granted() const { return granted_; }
   [[nodiscard]] std::uint64_t failures() const { return failures_; }
@@ -69,12 +74,12 @@ class Authenticator {
   void enqueue(TryPtr t);
   void start_checks();
   void start_check(TryPtr t);
-  void finish_check(Try& t, const password::Checked& checked);
+  void finish_check(const TryPtr& t, const password::Checked& checked);
   void right_password(Try& t, const char* how);
   Verdict judge(const Try& t) const;
   void grant(Try& t, Verdict& verdict);
   void remember_address(const Try& t);
-  void replace_hash(const Try& t, std::string replacement);
+  void replace_hash(const TryPtr& t, std::string replacement);
   void fail(Try& t, po::messages::Answer answer, const char* reason, std::uint32_t retry_after = 0);
   SlowDown::Limits limits() const;
 
@@ -82,6 +87,7 @@ class Authenticator {
   Threads& writer_;
   po::Log& log_;
   po::messages::Key ticket_key_;
+  po::messages::Key credentials_key_;  ///< of this start
   LoginCache cache_;
   SlowDown slow_down_;
   std::shared_ptr<const directory::Settings> settings_;
