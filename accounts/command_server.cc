@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "accounts/command_output.h"
 #include "lib/net_address.h"
 #include "lib/socket_options.h"
 #include "lib/text.h"
@@ -15,15 +16,12 @@
 namespace accounts {
 
 using po::messages::Command;
-using po::messages::CommandOutput;
 using po::messages::Verb;
 
 namespace {
 
 constexpr std::uint8_t kExitNotAllowed = 77;
 constexpr std::uint32_t kNoGroup = 0xffffffff;
-constexpr std::size_t kChunk = po::messages::kMiB / 2;
-constexpr std::size_t kMostBacklog = 4 * po::messages::kMiB;
 constexpr std::chrono::milliseconds kPumpAgain{10};
 
 constexpr std::string_view kWhoMay =
@@ -46,19 +44,6 @@ const ControlVerb* control_verb(const std::vector<std::string>& words) {
   return nullptr;
 }
 
-/// A command for the log and for messages, up to the first word that may hold a password.
-std::string joined(const std::vector<std::string>& words) {
-  constexpr std::size_t kRelayPasswordWords = 4;  // a fifth one may be a password in the wrong place
-  std::string out;
-  for (std::size_t i = 0; i < words.size() && out.size() <= 200; ++i) {
-    bool may_be_one = i > 0 && po::ascii_lower(words[i]).find("password") != std::string::npos;
-    if (words[0] == "relay-password") may_be_one = i >= kRelayPasswordWords;
-    if (may_be_one) return out + " ...";
-    out += (out.empty() ? "" : " ") + words[i];
-  }
-  return out;
-}
-
 bool is_queue_command(std::string_view word) {
   return word == "queue" || word == "mailq" || word == "mailbox" || word == "route";
 }
@@ -70,6 +55,18 @@ std::uint8_t exit_code(po::Kind kind) {
 }
 
 }  // namespace
+
+std::string command_for_log(const std::vector<std::string>& words) {
+  constexpr std::size_t kRelayPasswordWords = 4;  // a fifth one may be a password in the wrong place
+  std::string out;
+  for (std::size_t i = 0; i < words.size() && out.size() <= 200; ++i) {
+    bool may_be_one = i > 0 && po::ascii_lower(words[i]).find("password") != std::string::npos;
+    if (words[0] == "relay-password") may_be_one = i >= kRelayPasswordWords;
+    if (may_be_one) return out + " ...";
+    out += (out.empty() ? "" : " ") + words[i];
+  }
+  return out;
+}
 
 Peer peer_of(int socket) {
   Peer peer;
@@ -109,9 +106,7 @@ struct CommandServer::Session {
   bool begun = false, complete = false;
   std::vector<std::string> words;
   std::string input;
-  CommandResult result;
-  std::size_t sent_out = 0, sent_err = 0;
-  bool all_sent = false;
+  CommandOutput output;
   po::Event idle, again;
 };
 
@@ -178,7 +173,7 @@ bool CommandServer::take(Session& s, Command& command) {
   s.input += command.input;
   s.complete = !command.more;
   if (s.standing == Standing::kForbidden || (s.standing != Standing::kAllowed && command.password.empty())) {
-    parts_.log.event("command-refused").kv("uid", s.peer.uid).kv("command", joined(s.words));
+    parts_.log.event("command-refused").kv("uid", s.peer.uid).kv("command", command_for_log(s.words));
     answer(s, {{}, std::string(kWhoMay), kExitNotAllowed});
   } else if (s.standing != Standing::kAllowed) {
     ask_password(s, std::move(command.password));
@@ -219,7 +214,7 @@ void CommandServer::ask_password(Session& s, std::string password) {
 void CommandServer::dispatch(Session& s) {
   s.state = Session::State::kWorking;
   s.idle.cancel();
-  parts_.log.event("command").kv("uid", s.peer.uid).kv("command", joined(s.words));
+  parts_.log.event("command").kv("uid", s.peer.uid).kv("command", command_for_log(s.words));
   if (s.words.empty()) return answer(s, {{}, "post.office: no command was given\n", kExitUsage});
   const std::string& word = s.words[0];
   if (is_accounts_command(s.words)) return run(s);
@@ -231,10 +226,10 @@ void CommandServer::dispatch(Session& s) {
 void CommandServer::dispatch_to_dispatcher(Session& s) {
   const ControlVerb* verb = control_verb(s.words);
   if (!verb)
-    return answer(s,
-                  {{},
-                   fmt::format("post.office: there is no command '{}'\n", po::for_display(joined(s.words))),
-                   kExitUsage});
+    return answer(
+        s, {{},
+            fmt::format("post.office: there is no command '{}'\n", po::for_display(command_for_log(s.words))),
+            kExitUsage});
   administering_[parts_.administer(verb->verb)] = s.id;
   s.idle.after(parts_.loop, kIdle, [this, id = s.id] {
     if (Session* late = find(id)) answer(*late, {{}, "the dispatcher does not answer\n", kExitTryAgain});
@@ -278,26 +273,15 @@ void CommandServer::run(Session& s) {
 void CommandServer::answer(Session& s, CommandResult result) {
   s.state = Session::State::kAnswering;
   s.complete = true;
-  s.result = std::move(result);
+  s.output = CommandOutput(std::move(result));
   pump(s);
 }
 
 /// Sends as much as the channel should hold; a client that does not read is dropped after a while.
 void CommandServer::pump(Session& s) {
-  bool progress = false;
-  while (!s.all_sent && s.channel->backlog() < kMostBacklog) {
-    CommandOutput frame;
-    frame.out = s.result.out.substr(s.sent_out, kChunk);
-    frame.err = s.result.err.substr(s.sent_err, kChunk);
-    s.sent_out += frame.out.size();
-    s.sent_err += frame.err.size();
-    frame.end = s.all_sent = s.sent_out == s.result.out.size() && s.sent_err == s.result.err.size();
-    frame.exit_code = s.result.exit_code;
-    s.channel->send(s.serial, frame);
-    progress = true;
-  }
-  if (progress) s.idle.after(parts_.loop, kIdle, [this, id = s.id] { close_later(id); });
-  if (s.all_sent) return;  // the client closes when it has read the last frame
+  if (s.output.send_some(*s.channel, s.serial))
+    s.idle.after(parts_.loop, kIdle, [this, id = s.id] { close_later(id); });
+  if (s.output.all_sent()) return;  // the client closes when it has read the last frame
   s.again.after(parts_.loop, kPumpAgain, [this, id = s.id] {
     if (Session* more = find(id)) pump(*more);
   });

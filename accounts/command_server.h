@@ -35,6 +35,9 @@ enum class Standing { kAllowed, kNeedsPassword, kForbidden };
 [[nodiscard]] Standing standing_of(const Peer& peer, std::uint32_t own_uid, std::uint32_t admin_gid,
                                    bool private_instance);
 
+/// A command for the log and for messages, up to the first word that may hold a password. Pure.
+[[nodiscard]] std::string command_for_log(const std::vector<std::string>& words);
+
 class CommandServer {
  public:
   struct Parts {

@@ -1,0 +1,30 @@
+#include "accounts/command_output.h"
+
+#include "lib/messages.h"
+
+namespace accounts {
+
+namespace {
+
+constexpr std::size_t kChunk = po::messages::kMiB / 2;
+constexpr std::size_t kMostBacklog = 4 * po::messages::kMiB;
+
+}  // namespace
+
+bool CommandOutput::send_some(po::Channel& channel, std::uint32_t serial) {
+  bool any = false;
+  while (!all_sent_ && channel.backlog() < kMostBacklog) {
+    po::messages::CommandOutput frame;
+    frame.out = result_.out.substr(sent_out_, kChunk);
+    frame.err = result_.err.substr(sent_err_, kChunk);
+    sent_out_ += frame.out.size();
+    sent_err_ += frame.err.size();
+    frame.end = all_sent_ = sent_out_ == result_.out.size() && sent_err_ == result_.err.size();
+    frame.exit_code = result_.exit_code;
+    channel.send(serial, frame);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace accounts
