@@ -15,6 +15,7 @@ Server::Server(po::Module& module, Administration& administration)
       authenticator_(module.loop(), administration, writer_, module.log(), module.welcome().ticket_key),
       commands_(command_parts()),
       pipes_(module.loop(), module.log(), administration, authenticator_),
+      web_(web_parts()),
       announced_(administration.directory().generation()) {
   young_.every(module.loop(), directory::Writer::kYoungPeriod,
                [this] { administration_.directory().hold_young(); });
@@ -27,17 +28,29 @@ CommandServer::Parts Server::command_parts() {
       .administration = administration_,
       .authenticator = authenticator_,
       .writer = writer_,
-      .administer =
-          [this](po::messages::Verb verb) {
-            std::uint32_t serial = module_.control().next_serial();
-            module_.control().send(serial, po::messages::Administer{verb});
-            return serial;
-          },
+      .administer = [this](po::messages::Verb verb) { return administer(verb); },
       .pass = [this](std::uint32_t serial, const po::messages::PassCommand& command,
                      po::Fd connection) { module_.control().send(serial, command, std::move(connection)); },
       .changed = [this] { announce_changes(); },
       .admin_gid = module_.welcome().admin_gid,
       .private_instance = module_.welcome().private_instance};
+}
+
+WebServer::Parts Server::web_parts() {
+  return {.loop = module_.loop(),
+          .log = module_.log(),
+          .administration = administration_,
+          .authenticator = authenticator_,
+          .writer = writer_,
+          .administer = [this](po::messages::Verb verb) { return administer(verb); },
+          .changed = [this] { announce_changes(); },
+          .order_key = module_.welcome().order_key};
+}
+
+std::uint32_t Server::administer(po::messages::Verb verb) {
+  std::uint32_t serial = module_.control().next_serial();
+  module_.control().send(serial, po::messages::Administer{verb});
+  return serial;
 }
 
 void Server::on_listen(const po::messages::Listen& listen, po::Fd socket) {
@@ -46,13 +59,17 @@ void Server::on_listen(const po::messages::Listen& listen, po::Fd socket) {
 }
 
 void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
-  pipes_.take(peer, std::move(socket));
+  if (peer.role == po::messages::Role::kWwwd)
+    web_.take(peer, std::move(socket));
+  else
+    pipes_.take(peer, std::move(socket));
 }
 
 bool Server::on_control(po::Frame& frame) {
   po::messages::AdministerAnswer answer;
   if (!frame.decode(answer)) return false;
   commands_.on_administered(frame.serial, answer);
+  web_.on_administered(frame.serial, answer);
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include "accounts/command_server.h"
 #include "accounts/pipes.h"
 #include "accounts/threads.h"
+#include "accounts/web_server.h"
 #include "lib/module.h"
 
 namespace accounts {
@@ -26,6 +27,8 @@ class Server : public po::ModuleHandler {
 
  private:
   CommandServer::Parts command_parts();
+  WebServer::Parts web_parts();
+  std::uint32_t administer(po::messages::Verb verb);
   void announce_changes();
   void finish_when_idle();
 
@@ -35,6 +38,7 @@ class Server : public po::ModuleHandler {
   Authenticator authenticator_;
   CommandServer commands_;
   Pipes pipes_;
+  WebServer web_;
   std::uint64_t announced_ = 0;
   po::Event young_, stopping_;
 };

@@ -391,7 +391,9 @@ struct CarryOut {
   auto fields() { return std::tie(order); }
 };
 
-/// wwwd > queue, story: nobody waits for that serial any more. No answer but what is on its way. 16 octets.
+/// wwwd > queue, story, accounts: nobody waits for that serial any more, and of its input no more comes. To
+/// accounts it is of use only for a WebCommand whose input has not ended: that is not run. No answer but what
+/// is on its way. 16 octets.
 struct Abandon {
   static constexpr std::uint16_t kType = 125;
   static constexpr std::uint32_t kMax = 16;

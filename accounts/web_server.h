@@ -1,0 +1,158 @@
+// Answers wwwd: logs in and out, and does what the logged-in may have done. wwwd may be taken over: whatever
+// it sends is looked at as if the browser itself had sent it. Each question is answered for the session of
+// its token and for nobody else; what that account may do is looked up at each question, and once more in the
+// thread that changes, just before the change; and what changes something needs the session's seal. A frame
+// that is none of wwwd's drops that wwwd. Frames: lib/web_messages.h.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "accounts/administration.h"
+#include "accounts/authenticate.h"
+#include "accounts/command_output.h"
+#include "accounts/form_service.h"
+#include "accounts/threads.h"
+#include "accounts/web_rights.h"
+#include "accounts/web_sessions.h"
+#include "lib/channel.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/messages.h"
+#include "lib/web_messages.h"
+
+namespace accounts {
+
+class WebServer {
+ public:
+  /// All must outlive it.
+  struct Parts {
+    const po::Loop& loop;
+    po::Log& log;
+    Administration& administration;
+    Authenticator& authenticator;
+    Threads& writer;  ///< the thread that changes the databases
+    /// To the dispatcher; the serial comes back with on_administered().
+    std::function<std::uint32_t(po::messages::Verb)> administer;
+    std::function<void()> changed;  ///< after each change of the directory
+    po::messages::Key order_key{};
+  };
+  explicit WebServer(Parts parts);
+  WebServer(const WebServer&) = delete;
+  WebServer& operator=(const WebServer&) = delete;
+  ~WebServer();
+
+  /// A wwwd's pipe.
+  void take(const po::messages::Peer& peer, po::Fd socket);
+  void on_administered(std::uint32_t serial, const po::messages::AdministerAnswer& answer);
+  [[nodiscard]] std::size_t pipes() const { return pipes_.size(); }
+  [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
+
+  static constexpr std::size_t kMostJobs = 64;         ///< of one pipe, that wait for a thread
+  static constexpr std::size_t kMostCommands = 64;     ///< of one pipe, that come or go in pieces
+  static constexpr std::chrono::seconds kStalled{60};  ///< a command's input or output that does not go on
+
+ private:
+  using PipeId = std::uint64_t;
+  /// Who waits for an answer.
+  struct Asker {
+    PipeId pipe = 0;
+    std::uint32_t serial = 0;
+    auto operator<=>(const Asker&) const = default;
+  };
+  /// The caller of a question.
+  struct Looked {
+    po::messages::WebStanding standing = po::messages::WebStanding::kNobody;
+    WebSession session;
+    po::messages::NetAddress client;
+    directory::Account account;
+    bool postmaster = false;
+    [[nodiscard]] bool good() const { return standing == po::messages::WebStanding::kGood; }
+  };
+  enum class Needs { kNothing, kSeal };
+  enum class For { kAnybody, kPostmaster };
+  struct Pipe {
+    std::unique_ptr<po::Channel> channel;
+    std::string name;  ///< of the process, for the log
+    std::size_t jobs = 0;
+  };
+  /// A command whose input comes, that runs, or whose output goes.
+  struct RunningCommand {
+    Looked who;
+    std::vector<std::string> words;
+    std::string input;
+    CommandOutput output;
+    bool answered = false;    ///< or in the writer's thread: what still comes of its input is thrown away
+    bool input_over = false;  ///< the frame came behind which there is no more
+    po::Event stalled, again;
+    void forget_input();
+    ~RunningCommand() { forget_input(); }
+  };
+  using Change = std::function<po::messages::WebDone(const Caller&)>;
+
+  template <class M>
+  bool handle(Asker asker, po::Frame& frame, void (WebServer::*act)(Asker, M));
+  bool on_frame(PipeId id, po::Frame& frame);
+  /// The pipe may have died while the answer was made.
+  template <class M>
+  void send(Asker asker, const M& answer) {
+    auto pipe = pipes_.find(asker.pipe);
+    if (pipe != pipes_.end()) pipe->second.channel->send(asker.serial, answer);
+  }
+  template <class M>
+  void refuse(Asker asker, po::messages::WebStanding standing) {
+    M answer;
+    answer.standing = standing;
+    send(asker, answer);
+  }
+
+  /// What a change is, for the log.
+  struct About {
+    std::string event;  ///< "form-changed"; empty: nothing to log
+    std::string form;
+    std::uint64_t subject = 0;
+  };
+
+  Looked look(const po::messages::WebCaller& caller, Needs needs = Needs::kNothing, For whom = For::kAnybody);
+  [[nodiscard]] static Caller caller_of(const Looked& who);
+  bool take_job(Asker asker);
+  void end_job(Asker asker);
+  /// Runs `work` in the writer's thread if the caller may still do it, and answers with what it says.
+  void change(Asker asker, Looked who, About about, Change work);
+  void log_change(const Looked& who, const About& about, const po::messages::WebDone& done);
+  void ended(const WebSession& session, std::string_view why);
+  [[nodiscard]] std::chrono::seconds idle_limit() const;
+
+  void on_log_in(Asker asker, po::messages::WebLogIn ask);
+  void finish_log_in(Asker asker, const po::messages::WebLogIn& ask, const Authenticator::Verdict& verdict);
+  void on_look(Asker asker, po::messages::WebLook ask);
+  void on_log_out(Asker asker, po::messages::WebLogOut ask);
+  bool on_command(Asker asker, po::Frame& frame);
+  bool on_abandon(Asker asker, po::Frame& frame);
+  bool begin_command(Asker asker, po::messages::WebCommand ask);
+  [[nodiscard]] std::size_t commands_of(PipeId pipe) const;
+  void feed_command(Asker asker, RunningCommand& command, po::messages::WebCommand ask);
+  void run_command_of(Asker asker, RunningCommand& command);
+  void answer_command(Asker asker, CommandResult result);
+  void pump(Asker asker);
+  void drop_commands(PipeId pipe);
+  void on_status(Asker asker, po::messages::WebAskStatus ask);
+  void on_order(Asker asker, po::messages::WebAskOrder ask);
+
+  Parts parts_;
+  WebSessions sessions_;
+  std::map<PipeId, Pipe> pipes_;
+  std::map<Asker, std::unique_ptr<RunningCommand>> commands_;
+  std::map<std::uint32_t, Asker> asked_status_;
+  PipeId next_ = 1;
+  po::Event expire_;
+};
+
+}  // namespace accounts
