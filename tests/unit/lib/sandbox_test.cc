@@ -41,7 +41,7 @@ struct TemporaryDirectory {
 };
 
 sandbox::Paths paths_below(const std::string& dir, bool resolver = false) {
-  sandbox::Paths p{dir + "/directory", dir + "/secrets", dir + "/store", {}};
+  sandbox::Paths p{dir + "/directory", dir + "/secrets", dir + "/store", dir + "/logs", {}};
   if (resolver) p.resolver_ports = {53};
   return p;
 }
