@@ -1,12 +1,11 @@
-// `post.office account list|show|add|set|passwd|lock|unlock|remove`.
+// `post.office account list|add|passwd|lock|unlock|remove`; show, set and their like are those of any form.
 #include <fmt/core.h>
 
-#include <charconv>
 #include <optional>
 
 #include "accounts/account_batch.h"
 #include "accounts/command_words.h"
-#include "lib/address.h"
+#include "accounts/history_commands.h"
 #include "lib/form/check.h"
 #include "lib/form/forms.h"
 #include "lib/form/json.h"
@@ -22,67 +21,72 @@ using form::Problem;
 constexpr std::size_t kBatch = 1000;    // forms in one commit of --keep-going
 constexpr std::size_t kMostNamed = 20;  // accounts named one by one in an answer
 
-form::CheckContext context(const Administration& admin, bool whole) {
-  return {.completion_domain = admin.completion_domain(), .whole = whole};
+form::CheckContext context_of_new(const Administration& admin) {
+  auto settings = admin.directory().settings();
+  return {.completion_domain = admin.completion_domain(),
+          .whole = true,
+          .min_password = settings ? (*settings)->min_password_length : form::CheckContext{}.min_password};
 }
 
-/// By login name or address; else by number, with or without '#'.
-po::Result<Account> find_account(Administration& admin, std::string_view who) {
-  std::string address;
-  if (auto mailbox = po::parse_mailbox(who, {.utf8 = true, .need_domain = false})) {
-    if (mailbox->domain.empty()) mailbox->domain = admin.completion_domain();
-    address = mailbox->canonical();
+Subject account_data_of(std::uint64_t account) {
+  return {&form::account_data(), account};
+}
+
+// ---- list
+
+/// Options of the list taken out of the words; why not, or empty.
+std::string take_list_options(Words& words, ListQuery& query) {
+  query.descending = take_flag(words, "--descending");
+  query.sort = ListQuery::Sort::kNumber;
+  query.limit = SIZE_MAX;
+  std::vector<std::string> sort, search, offset, limit;
+  for (auto [option, into] :
+       {std::pair("--sort", &sort), {"--search", &search}, {"--offset", &offset}, {"--limit", &limit}})
+    if (!take_option(words, option, *into) || into->size() > 1)
+      return fmt::format("{} takes one value", option);
+  constexpr std::pair<std::string_view, ListQuery::Sort> kSorts[] = {{"address", ListQuery::Sort::kAddress},
+                                                                     {"name", ListQuery::Sort::kName},
+                                                                     {"number", ListQuery::Sort::kNumber}};
+  bool known = sort.empty();
+  for (auto [name, value] : kSorts) {
+    if (sort.empty() || sort[0] != name) continue;
+    query.sort = value;
+    known = true;
   }
-  auto found = admin.directory().find(who, address);
-  if (found && !*found) {
-    std::string_view digits = who.starts_with('#') ? who.substr(1) : who;
-    std::uint64_t id = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-    if (error == std::errc() && end == digits.data() + digits.size()) found = admin.directory().account(id);
+  if (!known) return "--sort takes address, name or number";
+  for (auto [text, into] : {std::pair(&offset, &query.offset), {&limit, &query.limit}}) {
+    if (text->empty()) continue;
+    auto number = read_number((*text)[0]);
+    if (!number) return "--offset and --limit take a number";
+    *into = *number;
   }
-  if (!found) return tl::make_unexpected(found.error());
-  if (!*found)
-    return po::permanent(fmt::format("there is no account {}; 'post.office account list' shows all", who));
-  return std::move(**found);
+  if (auto bad = unknown_option(words); !bad.empty()) return fmt::format("unknown option {}", bad);
+  words.insert(words.begin(), search.begin(), search.end());
+  if (words.size() > 1) return "one pattern at most";
+  if (!words.empty()) query.search = words[0];
+  return {};
 }
 
-// ---- list, show
-
-bool matches_account(std::string_view pattern, const Account& a) {
-  if (pattern.empty() || matches_pattern(pattern, a.name) || matches_pattern(pattern, a.pop_login))
-    return true;
-  for (const std::string& address : a.addresses)
-    if (matches_pattern(pattern, address)) return true;
-  return false;
-}
-
-std::string list_line(const Account& a) {
-  return fmt::format("{:>8}  {:<40}  {}{}\n", a.id, a.addresses.empty() ? "" : a.addresses[0], a.name,
-                     a.locked ? "  (locked)" : "");
-}
-
-CommandResult list_accounts(Administration& admin, const Words& words, bool json) {
-  if (words.size() > 1) return usage("account list: one pattern at most");
-  std::string pattern = words.empty() ? std::string() : words[0];
+CommandResult list_accounts(const Office& office, Words words) {
+  bool json = take_flag(words, "--json");
+  ListQuery query;
+  if (std::string why = take_list_options(words, query); !why.empty())
+    return usage(fmt::format("account list: {}", why));
+  auto found = office.admin.list().find(query);
+  if (!found) return failed(found.error());
   CommandResult result;
-  auto ok = admin.directory().for_each([&](const Account& a) {
-    if (!matches_account(pattern, a)) return true;
+  for (std::uint64_t id : found->ids) {
+    auto account = office.admin.directory().account(id);
+    if (!account) return failed(account.error());
+    if (!*account) continue;
     if (json)
-      result.out +=
-          (result.out.empty() ? "[" : ",\n ") + form::to_json(form::account_data(), account_values(a));
+      result.out += (result.out.empty() ? "[" : ",\n ") +
+                    form::to_json(form::account_data(), account_values(**account));
     else
-      result.out += list_line(a);
-    return true;
-  });
-  if (!ok) return failed(ok.error());
+      result.out += list_line(**account) + "\n";
+  }
   if (json) result.out += result.out.empty() ? "[]\n" : "]\n";
   return result;
-}
-
-CommandResult show_account(const Account& account, bool json) {
-  form::Values values = account_values(account);
-  const form::Form& f = form::account_data();
-  return {json ? form::to_json(f, values) + "\n" : form::render(f, values), {}, 0};
 }
 
 // ---- add
@@ -90,11 +94,11 @@ CommandResult show_account(const Account& account, bool json) {
 /// Reads forms from `input` into batches.
 class Adder {
  public:
-  Adder(Administration& admin, bool keep_going) : admin_(admin), keep_going_(keep_going) {}
+  Adder(const Office& office, bool keep_going) : office_(office), keep_going_(keep_going) {}
 
   CommandResult run(std::string_view input) {
     form::Parser parser(form::account_data(), input);
-    form::CheckContext check_context = context(admin_, true);
+    form::CheckContext check_context = context_of_new(office_.admin);
     while (auto parsed = parser.next()) {
       if (auto ok = take(*parsed, check_context); !ok) return fail(ok.error());
       if (keep_going_ && in_batch_ == kBatch)
@@ -113,7 +117,7 @@ class Adder {
     form::Values values = form::check(form::account_data(), parsed, check_context, problems_);
     if (problems_.size() != before) return {};
     if (!batch_) {
-      auto batch = AccountBatch::begin(admin_);
+      auto batch = AccountBatch::begin(office_.admin, office_.caller);
       if (!batch) return tl::make_unexpected(batch.error());
       batch_.emplace(std::move(*batch));
     }
@@ -130,7 +134,7 @@ class Adder {
     if (!batch_) return {};
     auto ok = batch_->commit();
     batch_.reset();
-    if (!ok) return ok;
+    if (!ok) return tl::make_unexpected(ok.error());
     added_ += in_batch_;
     in_batch_ = 0;
     return {};
@@ -150,7 +154,7 @@ class Adder {
     return result;
   }
 
-  Administration& admin_;
+  const Office& office_;
   bool keep_going_;
   std::optional<AccountBatch> batch_;
   std::vector<Problem> problems_;
@@ -176,123 +180,141 @@ bool options_to_fields(Words& words) {
   return true;
 }
 
-CommandResult add_one(Administration& admin, const Words& words) {
-  std::vector<Problem> problems;
-  form::Values values = form::check_words(form::account_data(), words, {}, context(admin, true), problems);
-  if (!problems.empty()) return refused(problems, "nothing was added");
-  auto batch = AccountBatch::begin(admin);
-  if (!batch) return failed(batch.error());
-  auto id = batch->add(values, {}, problems);
-  if (!id) return failed(id.error());
-  if (!*id) return refused(problems, "nothing was added");
-  if (auto ok = batch->commit(); !ok) return failed(ok.error());
-  return {fmt::format("account {} added: {}\n", **id, one_value(values, "Internet-Addresses")), {}, 0};
+CommandResult add_one(const Office& office, const Words& words) {
+  Submission submission;
+  submission.given = form::read_words(form::account_data(), words, {}, context_of_new(office.admin));
+  auto outcome = submit(office.admin, office.caller, account_data_of(0), submission);
+  if (!outcome) return failed(outcome.error());
+  if (outcome->what == Outcome::What::kRefused) return refused(outcome->problems, "nothing was added");
+  auto account = office.admin.directory().account(outcome->account);
+  if (!account) return failed(account.error());
+  return {fmt::format("account {} added: {}\n", outcome->account,
+                      *account ? (*account)->addresses.at(0) : std::string()),
+          {},
+          0};
 }
 
-CommandResult add_accounts(Administration& admin, Words words, std::string_view input) {
+CommandResult add_accounts(const Office& office, Words words, std::string_view input) {
   bool keep_going = take_flag(words, "--keep-going");
   if (!options_to_fields(words)) return usage("account add: an option has no value");
   if (auto bad = unknown_option(words); !bad.empty())
     return usage(fmt::format("account add: unknown option {}", bad));
-  if (words.empty()) return Adder(admin, keep_going).run(input);
-  return add_one(admin, words);
+  if (words.empty()) return Adder(office, keep_going).run(input);
+  return add_one(office, words);
 }
 
-// ---- set and its short forms
+// ---- short ways to single fields
 
-CommandResult change_account(Administration& admin, const Account& account, const form::Values& values,
-                             const form::Parsed& where) {
-  std::vector<Problem> problems;
-  auto batch = AccountBatch::begin(admin);
-  if (!batch) return failed(batch.error());
-  auto outcome = batch->change(account, values, where, problems);
-  if (!outcome) return failed(outcome.error());
-  if (*outcome == AccountBatch::Outcome::kRefused) return refused(problems, "nothing was changed");
-  if (*outcome == AccountBatch::Outcome::kSame)
-    return {"nothing was changed: the account already is like that\n", {}, 0};
-  if (auto ok = batch->commit(); !ok) return failed(ok.error());
-  return {fmt::format("account {} changed\n", account.id), {}, 0};
+po::Result<Outcome> set_field(const Office& office, const Account& account, std::string_view field,
+                              std::string value) {
+  Submission submission;
+  submission.given.fields.push_back({form::account_data().find(field), 0, {std::move(value)}});
+  return submit(office.admin, office.caller, account_data_of(account.id), submission);
 }
 
-CommandResult set_account(Administration& admin, const Account& account, const Words& words,
-                          std::string_view input) {
-  const form::Form& f = form::account_data();
-  std::vector<Problem> problems;
-  if (!words.empty()) {
-    form::Values values =
-        form::check_words(f, words, account_values(account), context(admin, false), problems);
-    if (!problems.empty()) return refused(problems, "nothing was changed");
-    return change_account(admin, account, values, {});
-  }
-  form::Parser parser(f, input);
-  auto parsed = parser.next();
-  if (!parsed) return refused("standard input holds no form; give one, or Field=value words");
-  form::Values values = form::check(f, *parsed, context(admin, false), problems);
-  if (auto another = parser.next())
-    problems.push_back({another->line, {}, {}, "a second form; 'account set' changes one account"});
-  if (!problems.empty()) return refused(problems, "nothing was changed");
-  return change_account(admin, account, values, *parsed);
-}
-
-CommandResult set_password(Administration& admin, const Account& account, std::string_view input) {
+CommandResult set_password(const Office& office, const Account& account, std::string_view input) {
   auto end = input.find('\n');
   std::string_view line = input.substr(0, end);
   if (end != std::string_view::npos && end + 1 != input.size())
     return refused("a password stands on one line; standard input holds more");
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.empty()) return refused("give the password on standard input");
-  form::Parsed parsed;
-  parsed.fields.push_back({form::account_data().find(kPasswordField), 0, {std::string(line)}});
-  std::vector<Problem> problems;
-  form::Values values = form::check(form::account_data(), parsed, context(admin, false), problems);
-  if (!problems.empty()) return refused(problems, "the password was not changed");
-  CommandResult result = change_account(admin, account, values, parsed);
-  if (result.exit_code == 0) result.out = fmt::format("password of account {} changed\n", account.id);
-  return result;
+  auto outcome = set_field(office, account, kPasswordField, std::string(line));
+  if (!outcome) return failed(outcome.error());
+  if (outcome->what == Outcome::What::kRefused)
+    return refused(outcome->problems, "the password was not changed");
+  if (outcome->what == Outcome::What::kSame)
+    return {fmt::format("nothing was changed: account {} has this hash already\n", account.id), {}, 0};
+  return {fmt::format("password of account {} changed\n", account.id), {}, 0};
 }
 
-CommandResult set_lock(Administration& admin, const Account& account, bool lock) {
-  CommandResult result = change_account(admin, account, {{"Account-Locked", {lock ? "yes" : "no"}}}, {});
-  if (account.locked != lock && result.exit_code == 0)
-    result.out = fmt::format("account {} {}\n", account.id, lock ? "locked" : "unlocked");
-  return result;
+CommandResult set_lock(const Office& office, const Account& account, bool lock) {
+  auto outcome = set_field(office, account, "Account-Locked", lock ? "yes" : "no");
+  if (!outcome) return failed(outcome.error());
+  if (outcome->what == Outcome::What::kRefused) return refused(outcome->problems, "nothing was changed");
+  if (outcome->what == Outcome::What::kSame)
+    return {"nothing was changed: the account already is like that\n", {}, 0};
+  return {fmt::format("account {} {}\n", account.id, lock ? "locked" : "unlocked"), {}, 0};
 }
 
-CommandResult remove_account(Administration& admin, const Account& account) {
-  auto change = admin.directory().begin();
-  if (!change) return failed(change.error());
-  if (auto ok = change->remove(account.id); !ok) return failed(ok.error());
-  if (auto ok = change->commit(); !ok) return failed(ok.error());
-  // The account is gone; a hash that stayed behind would belong to nobody.
-  auto secrets = admin.secrets().begin();
-  if (secrets && secrets->remove(account.id)) (void)secrets->commit();
-  return {fmt::format("account {} removed\n", account.id), {}, 0};
+// ---- remove
+
+/// An account without a mailbox leaves nothing that anybody would have to decide about.
+CommandResult ask_about_mail(const Account& account) {
+  return refused(fmt::format(
+      "what becomes of the mail in the mailbox of {}? Say --delete-mail, or --hand-mail-to ADDRESS of the "
+      "account that gets it; nothing was removed",
+      account.addresses.empty() ? fmt::format("account {}", account.id) : account.addresses[0]));
+}
+
+CommandResult remove_account(const Office& office, const Account& account, bool delete_mail,
+                             const std::vector<std::string>& heirs) {
+  if (heirs.size() + (delete_mail ? 1 : 0) > 1)
+    return usage("account remove: --delete-mail, or --hand-mail-to once");
+  bool asked = account.pop3_delivery && account.id != directory::kPostmaster;
+  if (asked && !delete_mail && heirs.empty()) return ask_about_mail(account);
+  Removal removal{.account = account.id, .hand_to = std::nullopt};
+  std::string mail = account.pop3_delivery ? "; its mail is deleted" : "";
+  if (!heirs.empty()) {
+    auto heir = find_account(office.admin, heirs[0]);
+    if (!heir) return failed(heir.error());
+    removal.hand_to = heir->id;
+    mail = fmt::format("; its mail goes to account {}", heir->id);
+  }
+  auto outcome = remove(office.admin, office.caller, removal);
+  if (!outcome) return failed(outcome.error());
+  return {fmt::format("account {} removed{}\n'post.office account undo {} {}' makes the account again\n",
+                      account.id, mail, account.id, outcome->revision),
+          {},
+          0};
+}
+
+CommandResult run_remove(const Office& office, Words words) {
+  bool delete_mail = take_flag(words, "--delete-mail");
+  std::vector<std::string> heirs;
+  if (!take_option(words, "--hand-mail-to", heirs))
+    return usage("account remove: --hand-mail-to needs an address");
+  if (auto bad = unknown_option(words); !bad.empty())
+    return usage(fmt::format("account remove: unknown option {}", bad));
+  if (words.empty()) return usage("account remove: say which account");
+  if (words.size() > 1) return usage("account remove: one account at a time");
+  auto account = find_account(office.admin, words[0]);
+  if (!account) return failed(account.error());
+  return remove_account(office, *account, delete_mail, heirs);
+}
+
+/// passwd, lock, unlock.
+CommandResult run_short(const Office& office, const std::string& verb, const Words& words,
+                        std::string_view input) {
+  if (auto bad = unknown_option(words); !bad.empty())
+    return usage(fmt::format("account {}: unknown option {}", verb, bad));
+  if (words.empty()) return usage(fmt::format("account {}: say which account", verb));
+  if (words.size() > 1) return usage(fmt::format("account {}: one account at a time", verb));
+  auto account = find_account(office.admin, words[0]);
+  if (!account) return failed(account.error());
+  return verb == "passwd" ? set_password(office, *account, input)
+                          : set_lock(office, *account, verb == "lock");
 }
 
 }  // namespace
 
-CommandResult run_account_command(Administration& admin, Words words, std::string_view input) {
+CommandResult run_account_command(const Office& office, Words words, std::string_view input) {
   if (words.empty()) return usage("account: say what to do");
   std::string verb = words[0];
+  if (is_form_verb(verb)) {
+    if (words.size() < 2 || words[1].starts_with("--"))
+      return usage(fmt::format("account {}: say which account", verb));
+    auto account = account_meant(office, verb, words[1]);
+    if (!account) return failed(account.error());
+    words.erase(words.begin(), words.begin() + 2);
+    return run_on_form(office, {"account", verb, account_data_of(*account)}, std::move(words), input);
+  }
   words.erase(words.begin());
-  if (verb == "add") return add_accounts(admin, std::move(words), input);
-  bool json = (verb == "list" || verb == "show") && take_flag(words, "--json");
-  if (auto bad = unknown_option(words); !bad.empty())
-    return usage(fmt::format("account {}: unknown option {}", verb, bad));
-  if (verb == "list") return list_accounts(admin, words, json);
-  bool known = verb == "show" || verb == "set" || verb == "passwd" || verb == "lock" || verb == "unlock" ||
-               verb == "remove";
-  if (!known) return usage(fmt::format("account: there is no '{}'", po::for_display(verb)));
-  if (words.empty()) return usage(fmt::format("account {}: say which account", verb));
-  if (verb != "set" && words.size() > 1) return usage(fmt::format("account {}: one account at a time", verb));
-  auto account = find_account(admin, words[0]);
-  if (!account) return failed(account.error());
-  words.erase(words.begin());
-  if (verb == "set") return set_account(admin, *account, words, input);
-  if (verb == "show") return show_account(*account, json);
-  if (verb == "passwd") return set_password(admin, *account, input);
-  if (verb == "remove") return remove_account(admin, *account);
-  return set_lock(admin, *account, verb == "lock");
+  if (verb == "add") return add_accounts(office, std::move(words), input);
+  if (verb == "list") return list_accounts(office, std::move(words));
+  if (verb == "remove") return run_remove(office, std::move(words));
+  if (verb == "passwd" || verb == "lock" || verb == "unlock") return run_short(office, verb, words, input);
+  return usage(fmt::format("account: there is no '{}'", po::for_display(verb)));
 }
 
 }  // namespace accounts

@@ -6,12 +6,20 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "accounts/account_list.h"
 #include "accounts/secrets.h"
 #include "lib/directory/writer.h"
 #include "lib/error.h"
 
 namespace accounts {
+
+/// What the read-only fields of System Information say: known to whoever opens the databases.
+struct SystemFacts {
+  std::string version, program_directory, spool_directory, mailbox_directory, log_directory;
+  std::vector<std::string> ports, modules;
+};
 
 class Administration {
  public:
@@ -21,6 +29,7 @@ class Administration {
     std::string hostname;        ///< fully qualified name of this host
     /// directory::Writer::Options::settle: one second in a running system, zero in a stopped one.
     std::chrono::milliseconds settle{0};
+    SystemFacts facts{};
   };
   /// Makes what is missing. Temporary failure if another process holds a lock: the system is running.
   [[nodiscard]] static po::Result<std::unique_ptr<Administration>> open(const Options& options);
@@ -30,13 +39,20 @@ class Administration {
   [[nodiscard]] Secrets& secrets() { return *secrets_; }
   [[nodiscard]] const Secrets& secrets() const { return *secrets_; }
   [[nodiscard]] const std::string& hostname() const { return hostname_; }
+  /// Kept in step with the directory; any thread.
+  [[nodiscard]] AccountList& list() const { return *list_; }
+  [[nodiscard]] const SystemFacts& facts() const { return facts_; }
+  /// Before other threads read them.
+  void set_facts(SystemFacts facts) { facts_ = std::move(facts); }
   /// Address-Completion-Domain, or the host name.
   [[nodiscard]] std::string completion_domain() const;
 
  private:
   Administration() = default;
   std::unique_ptr<directory::Writer> directory_;
+  std::unique_ptr<AccountList> list_;
   std::unique_ptr<Secrets> secrets_;
+  SystemFacts facts_;
   std::string hostname_;
 };
 

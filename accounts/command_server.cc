@@ -104,6 +104,7 @@ struct CommandServer::Session {
   po::Fd copy;  ///< of the connection, to pass it on to queue
   std::uint32_t serial = 0;
   bool begun = false, complete = false;
+  bool by_password = false;  ///< allowed because of the Postmaster's password
   std::vector<std::string> words;
   std::string input;
   CommandOutput output;
@@ -205,6 +206,7 @@ void CommandServer::ask_password(Session& s, std::string password) {
                            : CommandResult{{}, std::string(kWhoMay), kExitNotAllowed});
         }
         asked->standing = Standing::kAllowed;
+        asked->by_password = true;
         asked->state = Session::State::kReading;
         asked->channel->resume_reading();
         if (asked->complete) dispatch(*asked);
@@ -252,22 +254,37 @@ void CommandServer::dispatch_to_queue(Session& s) {
   close_later(s.id);
 }
 
+Caller CommandServer::caller_of(const Session& s) {
+  Caller caller;
+  caller.way = "command";
+  caller.administrator = !s.by_password;
+  if (s.by_password) {
+    caller.account = directory::kPostmaster;
+    caller.who = fmt::format("Postmaster (uid {})", s.peer.uid);
+  } else {
+    caller.who = s.peer.uid == 0 ? std::string("root") : fmt::format("uid {}", s.peer.uid);
+  }
+  return caller;
+}
+
 void CommandServer::run(Session& s) {
   struct Job {
+    Caller caller;
     std::vector<std::string> words;
     std::string input;
     CommandResult result;
   };
   auto job = std::make_shared<Job>();
+  job->caller = caller_of(s);
   job->words = std::move(s.words);
   job->input = std::move(s.input);
-  parts_.writer.run(
-      [&admin = parts_.administration, job] { job->result = run_command(admin, job->words, job->input); },
-      [this, id = s.id, job] {
-        OPENSSL_cleanse(job->input.data(), job->input.size());
-        parts_.changed();
-        if (Session* asked = find(id)) answer(*asked, std::move(job->result));
-      });
+  parts_.writer.run([&admin = parts_.administration,
+                     job] { job->result = run_command(admin, job->caller, job->words, job->input); },
+                    [this, id = s.id, job] {
+                      OPENSSL_cleanse(job->input.data(), job->input.size());
+                      parts_.changed();
+                      if (Session* asked = find(id)) answer(*asked, std::move(job->result));
+                    });
 }
 
 void CommandServer::answer(Session& s, CommandResult result) {

@@ -77,6 +77,8 @@ class CommandServer {
   void dispatch(Session& s);
   void dispatch_to_dispatcher(Session& s);
   void dispatch_to_queue(Session& s);
+  /// As the history of forms tells it.
+  static Caller caller_of(const Session& s);
   void run(Session& s);
   void answer(Session& s, CommandResult result);
   void pump(Session& s);

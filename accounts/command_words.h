@@ -1,6 +1,9 @@
-// What the command files of accounts share: options taken out of words, results of failures, patterns. Pure.
+// What the command files of accounts share: options taken out of words, results of failures, patterns,
+// accounts as people name them.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,10 +35,23 @@ bool take_option(Words& words, std::string_view option, std::vector<std::string>
 /// `*` and `?`, letter case aside; a pattern without either matches anywhere inside.
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view text);
 
-CommandResult run_account_command(Administration& administration, Words words, std::string_view input);
-CommandResult run_form_command(Administration& administration, Words words, std::string_view input);
-CommandResult run_alias_command(Administration& administration, Words words, std::string_view input);
-CommandResult run_domain_command(Administration& administration, Words words, std::string_view input);
-CommandResult run_relay_password_command(Administration& administration, Words words, std::string_view input);
+/// By login name or address; else by number, with or without '#'. Permanent failure if there is none.
+[[nodiscard]] po::Result<directory::Account> find_account(const Administration& administration,
+                                                          std::string_view who);
+/// "5" or "#5".
+[[nodiscard]] std::optional<std::uint64_t> read_number(std::string_view text);
+
+/// Who asks, and of what.
+struct Office {
+  Administration& admin;
+  const Caller& caller;
+};
+
+CommandResult run_account_command(const Office& office, Words words, std::string_view input);
+CommandResult run_form_command(const Office& office, Words words, std::string_view input);
+CommandResult run_alias_command(const Office& office, Words words, std::string_view input);
+CommandResult run_domain_command(const Office& office, Words words, std::string_view input);
+CommandResult run_route_command(const Office& office, Words words, std::string_view input);
+CommandResult run_relay_password_command(const Office& office, Words words, std::string_view input);
 
 }  // namespace accounts

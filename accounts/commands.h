@@ -1,7 +1,8 @@
-// `post.office account ...`, `form ...`, `alias ...`, `domain ...` and `relay-password ...`: one function for
-// the running accounts process, which serves the command socket, and for the post.office program on a stopped
-// system, so both give the same output. The caller has made sure that an administrator asks; words and input
-// are checked here all the same.
+// `post.office account ...`, `form ...`, `alias ...`, `domain ...`, `route list|add|remove`, `export`,
+// `import` and `relay-password ...`: one function for the running accounts process, which serves the command
+// socket and the web, and for the post.office program on a stopped system, so all give the same output. The
+// caller has made sure that an administrator or a Postmaster asks; words and input are checked here all the
+// same.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "accounts/administration.h"
+#include "accounts/form_service.h"
 
 namespace accounts {
 
@@ -32,8 +34,9 @@ inline constexpr std::size_t kMostInput = 256U << 20;
 /// Whether that is a password alone, which a terminal must not show.
 [[nodiscard]] bool reads_password(const std::vector<std::string>& words);
 
-/// Does it. May take long (a password takes a tenth of a second): not for an event loop.
-[[nodiscard]] CommandResult run_command(Administration& administration, const std::vector<std::string>& words,
-                                        std::string_view input);
+/// Does it. May take long (a password takes a tenth of a second): not for an event loop. A caller without a
+/// Postmaster's rights is refused.
+[[nodiscard]] CommandResult run_command(Administration& administration, const Caller& caller,
+                                        const std::vector<std::string>& words, std::string_view input);
 
 }  // namespace accounts

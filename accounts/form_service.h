@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "accounts/account_list.h"
 #include "accounts/administration.h"
 #include "lib/directory/history.h"
 #include "lib/error.h"
@@ -26,6 +27,9 @@ struct Caller {
   std::string who;            ///< "Postmaster", "jane@podunk.edu", "root", "uid 1000"
   std::string from;           ///< "192.0.2.1"; empty: no network in it
   std::string way;            ///< "command", "web", "import"
+  /// Of the machine: root, the administrators' group, or whoever a private instance belongs to. They may see
+  /// password hashes.
+  bool administrator = false;
 };
 
 /// One form of the system: a settings form, or the Account Data or Individual Account Information of one
@@ -36,7 +40,8 @@ struct Subject {
 };
 
 struct Shown {
-  form::Values values;         ///< those that the caller may read; passwords never
+  form::Values values;         ///< those that the caller may read; passwords never; of a new account (number
+                               ///< 0) what the Default Account gives it
   std::uint64_t revision = 0;  ///< generation of its last change; 0: as it was installed
 };
 
@@ -54,6 +59,9 @@ struct Outcome {
   std::vector<directory::Revision::Line> changes;  ///< what changed, or (check) would
   std::vector<directory::Revision> since;          ///< newest first
 };
+
+/// A line of the List of Accounts: number, primary address, name, whether it is locked. No line end.
+[[nodiscard]] std::string list_line(const directory::Account& account);
 
 /// Permanent failure: there is no such account, or the caller may not see it.
 [[nodiscard]] po::Result<Shown> show(const Administration& admin, const Caller& caller,
@@ -79,7 +87,9 @@ struct Submission {
 /// Gives every field that the change of `revision` changed the value that it had before, if it still has the
 /// one that the change gave it; a field that was changed again since is a conflict, and nothing is done. The
 /// undo is a change with a history of its own. Of a removed account it makes the account again, with its
-/// number, without a password.
+/// number, without a password; what queue has not yet done with its mail is not done. Passwords do not come
+/// back: a change of nothing else is refused. Permanent failure for a revision that the history has not, and
+/// for the one that added an account.
 [[nodiscard]] po::Result<Outcome> undo(Administration& admin, const Caller& caller, const Subject& subject,
                                        std::uint64_t revision);
 
@@ -90,20 +100,5 @@ struct Removal {
 };
 /// Permanent failure for the Postmaster, for an account that is not there, and for itself as the heir.
 [[nodiscard]] po::Result<Outcome> remove(Administration& admin, const Caller& caller, const Removal& removal);
-
-/// A page of the list of accounts.
-struct ListQuery {
-  std::string search;  ///< a pattern, as `account list` takes it; matches name, addresses and log-in name
-  enum class Sort : std::uint8_t { kAddress, kName, kNumber } sort = Sort::kAddress;
-  bool descending = false;
-  std::size_t offset = 0, limit = 50;
-};
-struct Listing {
-  std::uint64_t total = 0;  ///< that match
-  std::uint64_t all = 0;
-  std::vector<directory::Account> rows;
-};
-/// Fast at 100,000 accounts: an index in memory, made anew when the directory's generation changes.
-class AccountList;
 
 }  // namespace accounts

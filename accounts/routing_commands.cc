@@ -1,4 +1,4 @@
-// `post.office alias ...`, `post.office domain ...`: short ways to the lists of two forms; and
+// `post.office alias ...`, `domain ...`, `route list|add|remove`: short ways to the lists of two forms; and
 // `post.office relay-password ...`.
 #include <fmt/core.h>
 #include <openssl/crypto.h>
@@ -17,9 +17,9 @@ namespace {
 using directory::Settings;
 
 /// `form set NAME words`, with all its checks.
-CommandResult set_list(Administration& admin, const char* form_name, Words words) {
+CommandResult set_list(const Office& office, const char* form_name, Words words) {
   words.insert(words.begin(), {"set", form_name});
-  return run_form_command(admin, std::move(words), {});
+  return run_form_command(office, std::move(words), {});
 }
 
 CommandResult list_lines(const std::vector<std::string>& lines, const Words& patterns) {
@@ -40,22 +40,22 @@ po::Result<std::string> address_of(const Administration& admin, std::string_view
 
 // ---- alias
 
-CommandResult add_alias(Administration& admin, const Words& words) {
+CommandResult add_alias(const Office& office, const Words& words) {
   if (words.size() != 2) return usage("alias add: give the incoming and the outgoing address");
   directory::ChannelAlias alias;
   for (auto [word, into] : {std::pair(&words[0], &alias.incoming), {&words[1], &alias.outgoing}}) {
-    auto address = address_of(admin, *word);
+    auto address = address_of(office.admin, *word);
     if (!address) return failed(address.error());
     *into = std::move(*address);
   }
-  return set_list(admin, "channel-aliases", {"Aliases+=" + directory::channel_alias_text(alias)});
+  return set_list(office, "channel-aliases", {"Aliases+=" + directory::channel_alias_text(alias)});
 }
 
-CommandResult remove_aliases(Administration& admin, const Settings& settings, const Words& words) {
+CommandResult remove_aliases(const Office& office, const Settings& settings, const Words& words) {
   if (words.empty()) return usage("alias remove: say the incoming address");
   Words changes;
   for (const std::string& word : words) {
-    auto address = address_of(admin, word);
+    auto address = address_of(office.admin, word);
     if (!address) return failed(address.error());
     auto is_this = [&](const std::string& line) {
       auto alias = directory::parse_channel_alias(line);
@@ -66,7 +66,43 @@ CommandResult remove_aliases(Administration& admin, const Settings& settings, co
       return refused(fmt::format("there is no alias for {}; nothing was changed", *address));
     changes.push_back("Aliases-=" + *found);
   }
-  return set_list(admin, "channel-aliases", std::move(changes));
+  return set_list(office, "channel-aliases", std::move(changes));
+}
+
+// ---- route
+
+std::vector<std::string>::const_iterator route_for(const std::vector<std::string>& routes,
+                                                   std::string_view pattern) {
+  return std::find_if(routes.begin(), routes.end(), [&](const std::string& line) {
+    auto route = directory::parse_route(line);
+    return route && po::equal_ignoring_case(route->pattern, pattern);
+  });
+}
+
+CommandResult add_route(const Office& office, std::vector<std::string> routes, const Words& words,
+                        const std::vector<std::string>& before) {
+  if (words.empty()) return usage("route add: give PATTERN:HOST");
+  std::string entry;
+  for (const std::string& word : words) entry += (entry.empty() ? "" : " ") + word;
+  auto at = before.empty() ? routes.cend() : route_for(routes, before[0]);
+  if (!before.empty() && at == routes.cend())
+    return refused(fmt::format("there is no route for {}; nothing was changed", po::for_terminal(before[0])));
+  routes.insert(at, std::move(entry));
+  for (std::string& route : routes) route.insert(0, "Mail-Routing-Table=");
+  return set_list(office, "mail-routing", std::move(routes));
+}
+
+CommandResult remove_routes(const Office& office, const std::vector<std::string>& routes,
+                            const Words& words) {
+  if (words.empty()) return usage("route remove: say which pattern");
+  Words changes;
+  for (const std::string& word : words) {
+    auto found = route_for(routes, word);
+    if (found == routes.end())
+      return refused(fmt::format("there is no route for {}; nothing was changed", po::for_terminal(word)));
+    changes.push_back("Mail-Routing-Table-=" + *found);
+  }
+  return set_list(office, "mail-routing", std::move(changes));
 }
 
 // ---- relay-password
@@ -131,21 +167,21 @@ CommandResult remove_relay_password(Administration& admin, const RelayLogIn& at)
 
 }  // namespace
 
-CommandResult run_alias_command(Administration& admin, Words words, std::string_view) {
+CommandResult run_alias_command(const Office& office, Words words, std::string_view) {
   if (auto bad = unknown_option(words); !bad.empty())
     return usage(fmt::format("alias: unknown option {}", bad));
   std::string verb = words.empty() ? std::string() : words[0];
   if (verb != "list" && verb != "add" && verb != "remove") return usage("alias: say list, add or remove");
   words.erase(words.begin());
-  auto settings = admin.directory().settings();
+  auto settings = office.admin.directory().settings();
   if (!settings) return failed(settings.error());
-  if (verb == "add") return add_alias(admin, words);
-  if (verb == "remove") return remove_aliases(admin, **settings, words);
+  if (verb == "add") return add_alias(office, words);
+  if (verb == "remove") return remove_aliases(office, **settings, words);
   if (words.size() > 1) return usage("alias list: one pattern at most");
   return list_lines((*settings)->channel_aliases, words);
 }
 
-CommandResult run_domain_command(Administration& admin, Words words, std::string_view) {
+CommandResult run_domain_command(const Office& office, Words words, std::string_view) {
   bool relay = take_flag(words, "--relay");
   if (auto bad = unknown_option(words); !bad.empty())
     return usage(fmt::format("domain: unknown option {}", bad));
@@ -154,7 +190,7 @@ CommandResult run_domain_command(Administration& admin, Words words, std::string
   words.erase(words.begin());
   if (verb == "list") {
     if (words.size() > 1) return usage("domain list: one pattern at most");
-    auto settings = admin.directory().settings();
+    auto settings = office.admin.directory().settings();
     if (!settings) return failed(settings.error());
     return list_lines(relay ? (*settings)->relay_domains : (*settings)->local_domains, words);
   }
@@ -162,15 +198,34 @@ CommandResult run_domain_command(Administration& admin, Words words, std::string
   for (std::string& word : words)
     word.insert(
         0, fmt::format("{}{}", relay ? "Relay-Domains" : "Local-Mail-Domains", verb == "add" ? "+=" : "-="));
-  return set_list(admin, "mail-routing", std::move(words));
+  return set_list(office, "mail-routing", std::move(words));
 }
 
-CommandResult run_relay_password_command(Administration& admin, Words words, std::string_view input) {
+CommandResult run_route_command(const Office& office, Words words, std::string_view) {
+  std::vector<std::string> before;
+  if (!take_option(words, "--before", before) || before.size() > 1)
+    return usage("route: --before takes one pattern");
+  if (auto bad = unknown_option(words); !bad.empty())
+    return usage(fmt::format("route: unknown option {}", bad));
+  std::string verb = words.empty() ? std::string() : words[0];
+  if (!words.empty()) words.erase(words.begin());
+  if (!before.empty() && verb != "add") return usage("route: --before is for add");
+  auto settings = office.admin.directory().settings();
+  if (!settings) return failed(settings.error());
+  if (verb == "add") return add_route(office, (*settings)->routes, words, before);
+  if (verb == "remove") return remove_routes(office, (*settings)->routes, words);
+  if (verb != "list") return usage("route: say list, add or remove");
+  if (words.size() > 1) return usage("route list: one pattern at most");
+  return list_lines((*settings)->routes, words);
+}
+
+CommandResult run_relay_password_command(const Office& office, Words words, std::string_view input) {
+  Administration& admin = office.admin;
   if (auto bad = unknown_option(words); !bad.empty())
     return usage(fmt::format("relay-password: unknown option {}", bad));
   std::string verb = words.empty() ? std::string() : words[0];
   if (verb == "list" && words.size() == 1) {
-    auto settings = admin.directory().settings();
+    auto settings = office.admin.directory().settings();
     if (!settings) return failed(settings.error());
     return list_relay_passwords(admin, **settings);
   }

@@ -38,7 +38,7 @@ void check_aliases(const directory::Settings& after, const std::string& hostname
   }
 }
 
-po::Result<void> check_catch_all(const directory::Writer& directory, const directory::Settings& after,
+po::Result<void> check_catch_all(const SettingsQuestions& questions, const directory::Settings& after,
                                  std::vector<form::Problem>& problems) {
   constexpr const char* kField = "Catch-All-Address";
   if (after.catch_all.empty()) {
@@ -46,19 +46,26 @@ po::Result<void> check_catch_all(const directory::Writer& directory, const direc
       problems.push_back({0, kField, {}, "give an account's address: Unknown-Local-Users is deliver"});
     return {};
   }
-  auto owner = directory.find({}, after.catch_all);
-  if (!owner) return tl::make_unexpected(owner.error());
-  if (!*owner) problems.push_back({0, kField, after.catch_all, "no account has this address"});
+  auto there = questions.is_address(after.catch_all);
+  if (!there) return tl::make_unexpected(there.error());
+  if (!*there) problems.push_back({0, kField, after.catch_all, "no account has this address"});
   return {};
 }
 
 }  // namespace
 
-po::Result<void> check_settings(const Administration& admin, const directory::Settings& before,
+SettingsQuestions questions_of(const Administration& admin) {
+  return {
+      admin.hostname(), [&admin](std::string_view address) {
+        return admin.directory().find({}, address).map([](const auto& owner) { return owner.has_value(); });
+      }};
+}
+
+po::Result<void> check_settings(const SettingsQuestions& questions, const directory::Settings& before,
                                 const directory::Settings& after, std::vector<form::Problem>& problems) {
-  if (after.channel_aliases != before.channel_aliases) check_aliases(after, admin.hostname(), problems);
+  if (after.channel_aliases != before.channel_aliases) check_aliases(after, questions.hostname, problems);
   if (after.catch_all == before.catch_all && after.unknown_users == before.unknown_users) return {};
-  return check_catch_all(admin.directory(), after, problems);
+  return check_catch_all(questions, after, problems);
 }
 
 po::Result<std::string> missing_relay_passwords(const Administration& admin,

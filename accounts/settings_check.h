@@ -1,8 +1,10 @@
 // What one field of the settings' forms alone cannot tell: whether aliases lead in a circle, whether the
-// catch-all address is anybody's. Caller: form_commands.
+// catch-all address is anybody's. Callers: form_service, import_commands.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "accounts/administration.h"
@@ -11,8 +13,16 @@
 
 namespace accounts {
 
+struct SettingsQuestions {
+  std::string hostname;
+  /// Whether an account has this address.
+  std::function<po::Result<bool>(std::string_view)> is_address;
+};
+/// Of the directory as it is committed.
+[[nodiscard]] SettingsQuestions questions_of(const Administration& administration);
+
 /// Adds to `problems` what would be wrong with `after`, as far as it differs from `before`.
-[[nodiscard]] po::Result<void> check_settings(const Administration& administration,
+[[nodiscard]] po::Result<void> check_settings(const SettingsQuestions& questions,
                                               const directory::Settings& before,
                                               const directory::Settings& after,
                                               std::vector<form::Problem>& problems);

@@ -11,6 +11,7 @@
 #include "dispatcher/layout.h"
 #include "dispatcher/privileges.h"
 #include "dispatcher/run_state.h"
+#include "dispatcher/version.h"
 
 namespace dispatcher {
 
@@ -38,12 +39,21 @@ static po::Result<void> become_suite_user(const Config& config) {
   return make_inner_directories(config, *who);
 }
 
+static accounts::Caller local_caller() {
+  accounts::Caller caller;
+  caller.who = getuid() == 0 ? std::string("root") : fmt::format("uid {}", getuid());
+  caller.way = "command";
+  caller.administrator = true;
+  return caller;
+}
+
 int run_on_stopped_system(const Config& config, const CommandLine& command) {
   if (!po::config::is_qualified_name(config.hostname)) {
     return fail(fmt::format("the host name '{}' is not fully qualified; set hostname in {}", config.hostname,
                             config.file),
                 1);
   }
+  const accounts::Caller caller = local_caller();  // before root is given up
   std::string input;
   if (accounts::reads_input(command.words)) {
     auto read = read_input(command.words);
@@ -57,9 +67,19 @@ int run_on_stopped_system(const Config& config, const CommandLine& command) {
   options.directory_path = config.spool_directory + "/directory";
   options.secrets_path = config.spool_directory + "/secrets";
   options.hostname = config.hostname;
+  options.facts = {.version = kVersion,
+                   .program_directory = config.program_directory,
+                   .spool_directory = config.spool_directory,
+                   .mailbox_directory = config.mailbox_directory,
+                   .log_directory = config.log_directory,
+                   .ports = {},
+                   .modules = {"stopped"}};
+  for (const po::config::Service& service : config.services)
+    for (const po::config::Endpoint& endpoint : service.listen)
+      if (!service.off) options.facts.ports.push_back(service.name + " " + endpoint.text());
   auto administration = accounts::Administration::open(options);
   if (!administration) return fail(administration.error().text, kExitTemporary);
-  accounts::CommandResult result = accounts::run_command(**administration, command.words, input);
+  accounts::CommandResult result = accounts::run_command(**administration, caller, command.words, input);
   std::fwrite(result.out.data(), 1, result.out.size(), stdout);
   std::fflush(stdout);
   std::fwrite(result.err.data(), 1, result.err.size(), stderr);

@@ -41,10 +41,10 @@ Checked check_free_line(std::string_view value) {
   return std::string(value);
 }
 
-Checked check_password(std::string_view value) {
+Checked check_password(std::string_view value, std::uint32_t least) {
   if (value.find_first_of(std::string_view("\0\r\n", 3)) != std::string_view::npos)
     return wrong("a password stands on one line");
-  if (characters(value) < 6) return wrong("a password has at least 6 characters");
+  if (characters(value) < least) return wrong(fmt::format("a password has at least {} characters", least));
   constexpr std::string_view kBlank = " \t";
   if (kBlank.find(value.front()) != std::string_view::npos ||
       kBlank.find(value.back()) != std::string_view::npos)
@@ -121,7 +121,7 @@ Checked check_value(const Field& field, std::string_view value, const CheckConte
     case Type::kText:
       return check_line(value);
     case Type::kPassword:
-      return check_password(value);
+      return check_password(value, context.min_password);
     case Type::kAddress:
       return check_address(value, context);
     case Type::kLogin:
@@ -244,13 +244,6 @@ class FieldCheck {
   std::vector<Problem>& problems_;
 };
 
-void check_required(const Form& form, const Values& values, int line, std::vector<Problem>& problems) {
-  for (const Section& section : form.sections)
-    for (const Field& field : section.fields)
-      if (field.required && values.find(field.name) == values.end())
-        problems.push_back({line, std::string(field.name), {}, "this field must be given"});
-}
-
 struct Word {
   std::string_view name, value;
   char operation = '=';  ///< '=', '+', '-'
@@ -281,6 +274,13 @@ bool take_out(const Field& field, std::string_view value, const CheckContext& co
 
 }  // namespace
 
+void check_required(const Form& form, const Values& values, int line, std::vector<Problem>& problems) {
+  for (const Section& section : form.sections)
+    for (const Field& field : section.fields)
+      if (field.required && values.find(field.name) == values.end())
+        problems.push_back({line, std::string(field.name), {}, "this field must be given"});
+}
+
 Values check(const Form& form, const Parsed& parsed, const CheckContext& context,
              std::vector<Problem>& problems) {
   problems.insert(problems.end(), parsed.problems.begin(), parsed.problems.end());
@@ -294,19 +294,22 @@ Values check(const Form& form, const Parsed& parsed, const CheckContext& context
   return values;
 }
 
-Values check_words(const Form& form, const std::vector<std::string>& words, const Values& current,
-                   const CheckContext& context, std::vector<Problem>& problems) {
+Parsed read_words(const Form& form, const std::vector<std::string>& words, const Values& current,
+                  const CheckContext& context) {
+  Parsed parsed;
+  auto problem = [&](std::string_view field, std::string_view value, std::string rule) {
+    parsed.problems.push_back({0, std::string(field), std::string(value), std::move(rule)});
+  };
   std::map<const Field*, std::vector<std::string>> lists;
   for (const std::string& text : words) {
     Word word;
     if (!split_word(text, word)) {
-      problems.push_back({0, {}, text, "give Field-Name=value"});
+      problem({}, text, "give Field-Name=value");
       continue;
     }
     const Field* field = form.find(word.name);
     if (!field) {
-      problems.push_back(
-          {0, std::string(word.name), {}, fmt::format("the {} form has no such field", form.title)});
+      problem(word.name, {}, fmt::format("the {} form has no such field", form.title));
       continue;
     }
     auto [list, first] = lists.try_emplace(field);
@@ -315,7 +318,7 @@ Values check_words(const Form& form, const std::vector<std::string>& words, cons
       continue;
     }
     if (!field->list()) {
-      problems.push_back({0, std::string(field->name), {}, "+= and -= are for lists; use ="});
+      problem(field->name, {}, "+= and -= are for lists; use =");
       continue;
     }
     auto before = current.find(field->name);
@@ -323,15 +326,18 @@ Values check_words(const Form& form, const std::vector<std::string>& words, cons
     if (word.operation == '+')
       list->second.emplace_back(word.value);
     else if (!take_out(*field, word.value, context, list->second))
-      problems.push_back({0, std::string(field->name), std::string(word.value), "not in the list"});
+      problem(field->name, word.value, "not in the list");
   }
-  Parsed parsed;
   for (auto& [field, list] : lists) {
-    if (field->type == Type::kReadOnly)
-      problems.push_back({0, std::string(field->name), {}, "this field is shown only"});
+    if (field->type == Type::kReadOnly) problem(field->name, {}, "this field is shown only");
     parsed.fields.push_back({field, 0, std::move(list)});
   }
-  return check(form, parsed, context, problems);
+  return parsed;
+}
+
+Values check_words(const Form& form, const std::vector<std::string>& words, const Values& current,
+                   const CheckContext& context, std::vector<Problem>& problems) {
+  return check(form, read_words(form, words, current, context), context, problems);
 }
 
 }  // namespace form

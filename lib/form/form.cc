@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lib/form/text.h"
 #include "lib/text.h"
 
@@ -50,7 +52,9 @@ const Field* Form::find(std::string_view field_name) const {
 
 bool Form::is_named(std::string_view text) const {
   std::string key = name_key(text);
-  return key == name_key(name) || key == name_key(title) || (!also.empty() && key == name_key(also));
+  if (key == name_key(name) || key == name_key(title)) return true;
+  return std::any_of(also.begin(), also.end(),
+                     [&](std::string_view other) { return name_key(other) == key; });
 }
 
 std::string Problem::text() const {

@@ -68,7 +68,7 @@ struct Form {
   std::string_view name;   ///< on the command line: "account-data"
   std::string_view title;  ///< "Account Data"
   std::vector<Section> sections;
-  std::string_view also{};  ///< another name that is read
+  std::vector<std::string_view> also{};  ///< other names that are read
 
   /// By any of its names, letter case, spaces and punctuation aside: "users real name" finds
   /// User's-Real-Name.

@@ -159,6 +159,46 @@ Section finger() {
   return {"----- FINGER INFORMATION -- ** Optional ** -----", {allowed, lines}};
 }
 
+template <class Keep>
+Form made_from(const Form& declared, Form made, Keep keep) {
+  for (Section section : declared.sections) {
+    std::vector<Field> fields;
+    for (Field& field : section.fields)
+      if (keep(field)) fields.push_back(std::move(field));
+    section.fields = std::move(fields);
+    if (!section.fields.empty()) made.sections.push_back(std::move(section));
+  }
+  return made;
+}
+
+/// Whether the owner of an account has to do with the field; what he may not change becomes shown only.
+bool is_for_owner(Field& field) {
+  if (field.read != Who::kOwner && field.change != Who::kOwner) return false;
+  field.read = Who::kOwner;
+  if (field.change == Who::kOwner) return true;
+  field.type = Type::kReadOnly;
+  field.required = false;
+  field.default_value.clear();
+  field.hint = "shown only";
+  return true;
+}
+
+/// Whether all accounts may begin with the same.
+bool is_for_all(const Field& field) {
+  if (field.type == Type::kReadOnly || field.type == Type::kPassword || field.type == Type::kLogin)
+    return false;
+  return !field.required;
+}
+
+Field shown(std::string_view name, bool multiple, std::string_view help) {
+  return {.name = name,
+          .type = Type::kReadOnly,
+          .multiple = multiple,
+          .hint = multiple ? "" : "shown only",
+          .help = help,
+          .max_values = multiple ? std::size_t{1'000'000} : 1};
+}
+
 // ---- System Configuration
 
 Section message_limits() {
@@ -396,8 +436,10 @@ const Form& system_security() {
 }
 
 const Form& mail_routing() {
-  static const Form kForm =
-      with_defaults({"mail-routing", "Mail Routing", {domains(), local_users(), routes()}});
+  static const Form kForm = with_defaults({"mail-routing",
+                                           "Mail Routing",
+                                           {domains(), local_users(), routes()},
+                                           {"Local Mail Domains", "Mail Routing Table", "Routing"}});
   return kForm;
 }
 
@@ -410,7 +452,32 @@ const Form& channel_aliases() {
         {entries("Aliases", Type::kChannelAlias, 100'000, {},
                  "<INCOMING ADDRESS> <OUTGOING ADDRESS>: mail for the first, whatever its "
                  "domain, goes to the second.")}}},
-      "SMTP Aliases"};
+      {"SMTP Aliases", "Aliases", "Channel Aliases"}};
+  return kForm;
+}
+
+const Form& individual_account_information() {
+  static const Form kForm = made_from(account_data(),
+                                      {"individual-account-information",
+                                       "Individual Account Information",
+                                       {},
+                                       {"Information", "Information Form", "Account Information"}},
+                                      is_for_owner);
+  return kForm;
+}
+
+const Form& default_account() {
+  static const Form kForm =
+      made_from(account_data(), {"default-account", "Default Account", {}, {}}, is_for_all);
+  return kForm;
+}
+
+const Form& list_of_accounts() {
+  static const Form kForm{
+      "list-of-accounts",
+      "List of Accounts",
+      {{{}, {shown("Accounts", true, "Number, primary address and name of each account.")}}},
+      {"Accounts"}};
   return kForm;
 }
 
@@ -433,21 +500,42 @@ const Form& system_information() {
   static const Form kForm = with_defaults(
       {"system-information",
        "System Information",
-       {{{}, {number("Maximum-Accounts", 0, kNoLimit, "0 for no limit", "More accounts are refused.")}}},
-       "Licensing/Configuration"});
+       {{{},
+         {shown("Version", false, "Of the mail system."),
+          shown("Program-Directory", false, "Where the programs are."),
+          shown("Spool-Directory", false,
+                "Where the account database, the settings and the passwords are, and mail on its way out."),
+          shown("Mailbox-Directory", false, "Where mail is kept."),
+          shown("Log-Directory", false, "Where the log is written."),
+          shown("Ports", true, "What is served where."),
+          shown("Modules", true, "The programs of the system, and how they are."),
+          number("Maximum-Accounts", 0, kNoLimit, "0 for no limit", "More accounts are refused.")}}},
+       {"Licensing/Configuration", "Licensing/Configuration Form"}});
   return kForm;
 }
 
 const Form& mail_queue() {
-  static const Form kForm = with_defaults({"mail-queue", "Mail Queue", {waiting(), deliveries(), brake()}});
+  static const Form kForm = with_defaults(
+      {"mail-queue", "Mail Queue", {waiting(), deliveries(), brake()}, {"Queue", "Queue Form"}});
   return kForm;
 }
 
-const std::array<const Form*, 8>& all_forms() {
-  static const std::array<const Form*, 8> kForms{&account_data(), &system_configuration(), &system_security(),
-                                                 &mail_routing(), &channel_aliases(),      &mail_queue(),
-                                                 &greeting(),     &system_information()};
+const std::array<const Form*, 11>& all_forms() {
+  static const std::array<const Form*, 11> kForms{&account_data(),         &individual_account_information(),
+                                                  &default_account(),      &list_of_accounts(),
+                                                  &system_configuration(), &system_security(),
+                                                  &mail_routing(),         &channel_aliases(),
+                                                  &mail_queue(),           &greeting(),
+                                                  &system_information()};
   return kForms;
+}
+
+bool is_of_account(const Form& form) {
+  return &form == &account_data() || &form == &individual_account_information();
+}
+
+bool is_of_settings(const Form& form) {
+  return !is_of_account(form) && &form != &default_account() && &form != &list_of_accounts();
 }
 
 const Form* find_form(std::string_view name) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lib/form/text.h"
 #include "lib/text.h"
 
 namespace form {
@@ -32,7 +33,7 @@ std::string json_field(const Field& field, const Values& values) {
 
 }  // namespace
 
-std::string to_json(const Form& form, const Values& values) {
+std::string to_json(const Form& form, const Values& values, std::optional<std::uint64_t> revision) {
   std::string out = "{";
   for (const Section& section : form.sections) {
     for (const Field& field : section.fields) {
@@ -41,6 +42,8 @@ std::string to_json(const Form& form, const Values& values) {
                          json_field(field, values));
     }
   }
+  if (revision)
+    out += fmt::format("{}{}: {}", out.size() > 1 ? ", " : "", po::json_string(kRevisionField), *revision);
   return out + "}";
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "lib/form/forms.h"
 #include "lib/text.h"
@@ -44,10 +45,12 @@ std::size_t value_column(const Form& form) {
   return column;
 }
 
-void render_field(const Field& field, const Values& values, std::size_t column, std::string& out) {
+void render_field(const Field& field, const Values& values, std::size_t column, bool passwords,
+                  std::string& out) {
   static const std::vector<std::string> kNone;
   auto found = values.find(field.name);
-  const auto& list = found == values.end() || field.type == Type::kPassword ? kNone : found->second;
+  bool hidden = field.type == Type::kPassword && !passwords;
+  const auto& list = found == values.end() || hidden ? kNone : found->second;
   out += fmt::format("{:<{}}[{}]", label(field), column, list.empty() ? "" : escape_value(list[0]));
   if (!field.hint.empty()) out += fmt::format("   ({})", field.hint);
   out += '\n';
@@ -68,8 +71,8 @@ std::string_view rule_title(std::string_view line) {
   return line.substr(from, line.find_last_not_of(kRule) - from + 1);
 }
 
-bool is_heading_of(const Form& form, std::string_view line) {
-  return is_rule(line) && line[0] == '=' && form.is_named(rule_title(line));
+bool is_heading(std::string_view line) {
+  return is_rule(line) && line[0] == '=' && !rule_title(line).empty();
 }
 
 /// Reads the bracket that `rest` begins with; false if it does not end on this line.
@@ -121,13 +124,24 @@ std::string escape_value(std::string_view value) {
 }
 
 std::string render(const Form& form, const Values& values, Who reader) {
+  return render(form, values, RenderOptions{.reader = reader});
+}
+
+std::string render(const Form& form, const Values& values, const RenderOptions& options) {
+  auto is_printed = [&](const Field& field) {
+    if (options.reader == Who::kOwner && field.read == Who::kPostmaster) return false;
+    return options.shown_only || field.type != Type::kReadOnly || is_of_account(form);
+  };
   std::string out = fmt::format("===== {} =====\n", form.title);
   std::size_t column = value_column(form);
   for (const Section& section : form.sections) {
     out += section.rule.empty() ? std::string("\n") : fmt::format("\n{}\n", section.rule);
     for (const Field& field : section.fields)
-      if (reader == Who::kPostmaster || field.read == Who::kOwner) render_field(field, values, column, out);
+      if (is_printed(field)) render_field(field, values, column, options.passwords, out);
   }
+  if (options.revision)
+    out += fmt::format("\n{}: [{}]   (leave it: it tells whether the form was changed meanwhile)\n",
+                       kRevisionField, *options.revision);
   return out;
 }
 
@@ -156,15 +170,17 @@ std::optional<Parsed> Parser::next() {
     take_line();
   }
   if (parsed.fields.empty() && parsed.problems.empty()) return std::nullopt;
+  parsed.form = form_;
   return parsed;
 }
 
 bool Parser::begins_form(std::string_view line) const {
   line = po::trim(line);
-  if (is_heading_of(form_, line)) return true;
+  if (is_heading(line)) return any_ || form_->is_named(rule_title(line));
+  if (!form_) return false;
   auto colon = line.find(':');
   if (line.empty() || line[0] == '[' || line[0] == '(' || colon == std::string_view::npos) return false;
-  return form_.find(line.substr(0, colon)) == &form_.first();
+  return form_->find(line.substr(0, colon)) == &form_->first();
 }
 
 void Parser::read_line(std::string_view line, Parsed& into) {
@@ -176,15 +192,45 @@ void Parser::read_line(std::string_view line, Parsed& into) {
 }
 
 void Parser::read_rule(std::string_view line, Parsed& into) {
+  if (in_ != In::kUnknownForm) in_ = In::kNothing;
+  if (is_heading(line)) read_heading(find_form(rule_title(line)), rule_title(line), into);
+}
+
+void Parser::read_heading(const Form* named, std::string_view title, Parsed& into) {
   in_ = In::kNothing;
-  if (line[0] != '=') return;
-  for (const Form* other : all_forms())
-    if (other != &form_ && other->is_named(rule_title(line)))
-      problem(into, fmt::format("a {} form does not belong here; this command reads {} forms", other->title,
-                                form_.title));
+  if (!any_) {
+    if (named && named != form_)
+      problem(into, fmt::format("a {} form does not belong here; this command reads {} forms", named->title,
+                                form_->title));
+    return;
+  }
+  form_ = named;
+  if (named) return;
+  problem(into, "there is no such form; 'post.office form list' names them", std::string(title));
+  in_ = In::kUnknownForm;
+}
+
+/// True if the line is Form-Revision.
+bool Parser::read_revision(std::string_view name, std::string_view rest, Parsed& into) {
+  if (name_key(name) != name_key(kRevisionField)) return false;
+  field_name_ = kRevisionField;
+  in_ = In::kUnknownField;  // what stands below it is not its own
+  rest = po::trim(rest);
+  std::string value;
+  std::uint64_t revision = 0;
+  bool bracket = rest.starts_with('[') && take_bracket(rest, value);
+  if (bracket && po::trim(value).empty()) return true;
+  std::string_view digits = po::trim(value);
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), revision);
+  if (!bracket || error != std::errc() || end != digits.data() + digits.size())
+    problem(into, "leave this line as it was printed, or leave it out", value);
+  else
+    into.revision = revision;
+  return true;
 }
 
 void Parser::read_field(std::string_view line, Parsed& into) {
+  if (in_ == In::kUnknownForm) return;  // complained about already
   auto colon = std::min(line.find(':'), line.size());
   std::string_view name = po::trim(line.substr(0, colon));
   in_ = In::kUnknownField;
@@ -192,8 +238,16 @@ void Parser::read_field(std::string_view line, Parsed& into) {
   if (colon == line.size() || name_key(name).empty())
     return problem(into, "a line of a form is Field-Name: [value]", std::string(line));
   field_name_ = name.substr(0, 100);  // Problem::text() makes it fit to be shown
-  const Field* field = form_.find(name);
-  if (!field) return problem(into, fmt::format("the {} form has no such field", form_.title));
+  if (!form_) {
+    field_name_.clear();
+    problem(into,
+            "a file of forms begins with a heading such as ===== Account Data =====", std::string(line));
+    in_ = In::kUnknownForm;
+    return;
+  }
+  if (read_revision(name, line.substr(colon + 1), into)) return;
+  const Field* field = form_->find(name);
+  if (!field) return problem(into, fmt::format("the {} form has no such field", form_->title));
   field_name_ = field->name;
   for (const Given& earlier : into.fields)
     if (earlier.field == field)
@@ -204,7 +258,7 @@ void Parser::read_field(std::string_view line, Parsed& into) {
 }
 
 void Parser::read_values(std::string_view rest, Parsed& into) {
-  if (in_ == In::kUnknownField) return;  // complained about already
+  if (in_ == In::kUnknownField || in_ == In::kUnknownForm) return;  // complained about already
   if (in_ == In::kNothing) return problem(into, "this value stands below no field", std::string(rest));
   bool secret = into.fields.back().field->type == Type::kPassword;
   for (rest = po::trim(rest); !rest.empty(); rest = po::trim(rest)) {
@@ -222,8 +276,9 @@ void Parser::read_values(std::string_view rest, Parsed& into) {
 }
 
 void Parser::problem(Parsed& into, std::string rule, std::string value) {
-  into.problems.push_back(
-      {line_, in_ == In::kNothing ? std::string() : field_name_, std::move(value), std::move(rule)});
+  into.problems.push_back({line_,
+                           in_ == In::kNothing || in_ == In::kUnknownForm ? std::string() : field_name_,
+                           std::move(value), std::move(rule)});
 }
 
 }  // namespace form

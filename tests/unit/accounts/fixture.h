@@ -33,7 +33,7 @@ struct Office {
     admin = std::move(*opened);
   }
   accounts::CommandResult run(const std::vector<std::string>& words, std::string_view input = {}) {
-    return accounts::run_command(*admin, words, input);
+    return accounts::run_command(*admin, caller, words, input);
   }
   /// Runs a command that must succeed; its output.
   std::string good(const std::vector<std::string>& words, std::string_view input = {}) {
@@ -44,5 +44,6 @@ struct Office {
   }
 
   std::string folder;
+  accounts::Caller caller{.who = "root", .from = {}, .way = "command", .administrator = true};
   std::unique_ptr<accounts::Administration> admin;
 };
