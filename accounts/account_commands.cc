@@ -1,6 +1,7 @@
 // `post.office account list|add|passwd|lock|unlock|remove`; show, set and their like are those of any form.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "accounts/account_batch.h"
@@ -302,8 +303,11 @@ CommandResult run_account_command(const Office& office, Words words, std::string
   if (words.empty()) return usage("account: say what to do");
   std::string verb = words[0];
   if (is_form_verb(verb)) {
+    if (take_flag(words, "--json")) words.emplace_back("--json");  // wherever it stands
     if (words.size() < 2 || words[1].starts_with("--"))
       return usage(fmt::format("account {}: say which account", verb));
+    std::size_t options = static_cast<std::size_t>(std::count(words.begin(), words.end(), "--json"));
+    if (verb == "show" && words.size() - options > 2) return usage("account show: one account at a time");
     auto account = account_meant(office, verb, words[1]);
     if (!account) return failed(account.error());
     words.erase(words.begin(), words.begin() + 2);

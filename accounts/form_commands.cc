@@ -21,6 +21,7 @@ CommandResult list_forms() {
 
 CommandResult run_form_command(const Office& office, Words words, std::string_view input) {
   if (words.empty()) return usage("form: say list, show, set, check, diff, history or undo");
+  if (take_flag(words, "--json")) words.emplace_back("--json");  // wherever it stands
   std::string verb = words[0];
   if (verb == "list" && words.size() == 1) return list_forms();
   if (!is_form_verb(verb)) return usage("form: say list, show, set, check, diff, history or undo");

@@ -146,7 +146,7 @@ void WebServer::run_command_of(Asker asker, RunningCommand& command) {
         else if (!rights->over.empty() || !rights->postmaster)
           job->result = {{}, std::string(why_not(WebStanding::kNotAllowed)), kExitNotAllowed};
         else
-          job->result = run_command(admin, job->words, job->input);
+          job->result = run_command(admin, caller_of(job->who), job->words, job->input);
         OPENSSL_cleanse(job->input.data(), job->input.size());
       },
       [this, asker, job] {

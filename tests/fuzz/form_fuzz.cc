@@ -37,10 +37,22 @@ void one_form(const form::Form& f, std::string_view text) {
   }
 }
 
+/// A file of any forms: cutting it ends, and loses no line number.
+void any_forms(std::string_view text) {
+  form::Parser parser(text);
+  int line = 0;
+  while (auto parsed = parser.next()) {
+    if (parsed->line <= line) std::abort();
+    line = parsed->line;
+    if (!parsed->form && parsed->problems.empty()) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const form::Form* f : form::all_forms()) one_form(*f, text);
+  any_forms(text);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "lib/directory/settings_table.h"
+#include "lib/form/changes.h"
 #include "lib/form/forms.h"
 #include "lib/form/json.h"
 #include "lib/form/settings_form.h"
@@ -201,9 +202,10 @@ TEST_CASE("words set, empty and edit lists") {
 TEST_CASE("every setting is one field of one form, and its form says what the system does") {
   std::map<std::string, int> fields;
   for (const form::Form* f : form::all_forms())
-    if (f != &form::account_data())
+    if (form::is_of_settings(*f))
       for (const auto& section : f->sections)
-        for (const auto& field : section.fields) ++fields[std::string(field.name)];
+        for (const auto& field : section.fields)
+          if (field.type != form::Type::kReadOnly) ++fields[std::string(field.name)];
   directory::Settings settings;
   std::size_t count = 0;
   directory::for_each_setting(settings, [&](const char* name, const auto& member) {
@@ -212,7 +214,7 @@ TEST_CASE("every setting is one field of one form, and its form says what the sy
     CHECK(fields[name] == 1);
     using Member = std::decay_t<decltype(member)>;
     for (const form::Form* f : form::all_forms()) {
-      if (f == &form::account_data() || !f->find(name)) continue;
+      if (!form::is_of_settings(*f) || !f->find(name)) continue;
       if constexpr (std::is_same_v<Member, std::uint64_t>) CHECK(f->find(name)->scale == 1024);
       if constexpr (std::is_same_v<Member, std::uint32_t>) CHECK(f->find(name)->scale == 1);
     }
@@ -240,7 +242,7 @@ TEST_CASE("settings survive the way through the forms") {
   settings.queue_start = {"a.org 10.0.0.0"};
   directory::Settings back;
   for (const form::Form* f : form::all_forms()) {
-    if (f == &form::account_data()) continue;
+    if (!form::is_of_settings(*f)) continue;
     Outcome got = check_text(*f, form::render(*f, form::settings_values(settings)));
     CHECK(got.problems.empty());
     form::apply_settings(got.values, back);
@@ -274,5 +276,87 @@ TEST_CASE("forms are found by name and by title") {
   CHECK(form::find_form("channel-aliases") == &form::channel_aliases());
   CHECK(form::find_form("Mail Queue") == &form::mail_queue());
   CHECK(form::find_form("") == nullptr);
-  CHECK(form::find_form("queue") == nullptr);
+  CHECK(form::find_form("no such form") == nullptr);
+  // as the Guide calls them
+  CHECK(form::find_form("queue") == &form::mail_queue());
+  CHECK(form::find_form("Local mail domains") == &form::mail_routing());
+  CHECK(form::find_form("Information") == &form::individual_account_information());
+  CHECK(form::find_form("Licensing/Configuration Form") == &form::system_information());
+  CHECK(form::find_form("List of Accounts") == &form::list_of_accounts());
+  std::map<std::string, const form::Form*> names;
+  for (const form::Form* f : form::all_forms()) {
+    std::vector<std::string_view> own{f->name, f->title};
+    own.insert(own.end(), f->also.begin(), f->also.end());
+    for (std::string_view name : own) CHECK(names.emplace(form::name_key(name), f).first->second == f);
+  }
+}
+
+TEST_CASE("what an owner sees is made from Account Data: he changes what is his, the rest is shown") {
+  const form::Form& all = form::account_data();
+  const form::Form& own = form::individual_account_information();
+  std::size_t changeable = 0;
+  for (const auto& section : all.sections) {
+    for (const auto& field : section.fields) {
+      CAPTURE(field.name);
+      const form::Field* seen = own.find(field.name);
+      bool his = field.change == form::Who::kOwner;
+      REQUIRE((seen != nullptr) == (his || field.read == form::Who::kOwner));
+      if (!seen) continue;
+      CHECK((seen->type == form::Type::kReadOnly) == !his);
+      CHECK(seen->help == field.help);
+      if (his) CHECK(seen->type == field.type);
+      changeable += his ? 1U : 0U;
+    }
+  }
+  CHECK(changeable > 3);
+  CHECK(own.find("Account-Locked") == nullptr);
+  CHECK(own.find("Mail-Account-Password") != nullptr);
+}
+
+TEST_CASE("what all accounts may begin with is no account's own") {
+  for (const char* name : {"User's-Real-Name", "Account-Number", "Internet-Addresses", "POP-Login-Name",
+                           "Mail-Account-Password", "System-User-Name"}) {
+    CHECK(form::account_data().find(name) != nullptr);
+    CHECK(form::default_account().find(name) == nullptr);
+  }
+  CHECK(form::default_account().find("From-Address-Rewrite") != nullptr);
+}
+
+TEST_CASE("a password has as many characters as the system wants") {
+  form::CheckContext context{.completion_domain = "x.org", .min_password = 9};
+  std::vector<form::Problem> problems;
+  (void)form::check_words(form::account_data(), {"Mail-Account-Password=12345678"}, {}, context, problems);
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0].rule, Catch::Contains("at least 9"));
+  problems.clear();
+  (void)form::check_words(form::account_data(), {"Mail-Account-Password=123456789"}, {}, context, problems);
+  CHECK(problems.empty());
+}
+
+TEST_CASE("what changed, in one line each") {
+  struct Row {
+    List before, after;
+    const char* text;
+  };
+  List many;
+  for (char c = 'a'; c < 'k'; ++c) many.emplace_back(1, c);
+  List more = many;
+  more.erase(more.begin());
+  more.push_back("z]");
+  List turned(many.rbegin(), many.rend());
+  const Row rows[] = {
+      {{}, {"a.org"}, "Relay-Domains: [] -> [a.org]"},
+      {{"a.org"}, {"a.org", "b.org"}, "Relay-Domains: [a.org] -> [a.org] [b.org]"},
+      {{"a.org"}, {}, "Relay-Domains: [a.org] -> []"},
+      {many, more, "Relay-Domains: + [z]]] - [a]"},
+      {many, turned, "Relay-Domains: (in another order)"},
+  };
+  for (const Row& row : rows) {
+    auto lines = form::changes_between(form::mail_routing(), {{"Relay-Domains", row.before}},
+                                       {{"Relay-Domains", row.after}});
+    REQUIRE(lines.size() == 1);
+    CHECK(form::change_text(lines[0]) == row.text);
+  }
+  CHECK(form::changes_between(form::mail_routing(), {{"Relay-Domains", {"a"}}}, {}).empty());
+  CHECK(form::change_json({"F", {"a\"b"}, {}}) == R"({"field": "F", "before": ["a\"b"], "after": []})");
 }

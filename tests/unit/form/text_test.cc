@@ -138,6 +138,91 @@ TEST_CASE("a file of forms is cut at headings and first fields") {
   CHECK(forms == std::vector<std::pair<int, std::size_t>>{{2, 2}, {5, 1}, {8, 1}, {9, 1}});
 }
 
+TEST_CASE("a file of any forms is cut at headings") {
+  constexpr std::string_view kText =
+      "# a comment\n"
+      "===== Mail Routing =====\n"
+      "Relay-Domains: [a.org]\n"
+      "----- WHERE -----\n"
+      "Aliases: [x y]\n"
+      "===== Account Data =====\n"
+      "User's-Real-Name: [a]\n"
+      "User's-Real-Name: [b]\n"
+      "===== Nonsense =====\n"
+      "Relay-Domains: [a.org]\n"
+      "   [b.org]\n"
+      "----- WHERE -----\n"
+      "Relay-Domains: [c.org]\n"
+      "==== smtp aliases ====\n"
+      "Aliases: [x y]\n";
+  struct Row {
+    const form::Form* form;
+    int line;
+    std::size_t fields, problems;
+  };
+  const Row rows[] = {{&form::mail_routing(), 3, 1, 1},
+                      {&form::account_data(), 7, 1, 0},
+                      {&form::account_data(), 8, 1, 0},
+                      {nullptr, 9, 0, 1},
+                      {&form::channel_aliases(), 15, 1, 0}};
+  Parser parser(kText);
+  for (const Row& row : rows) {
+    CAPTURE(row.line);
+    auto parsed = parser.next();
+    REQUIRE(parsed);
+    CHECK(parsed->form == row.form);
+    CHECK(parsed->line == row.line);
+    CHECK(parsed->fields.size() == row.fields);
+    CHECK(parsed->problems.size() == row.problems);
+  }
+  CHECK_FALSE(parser.next());
+
+  Parser headless("Relay-Domains: [a.org]\n[b.org]\nRelay-Domains: [c.org]\n===== Greeting =====\n");
+  auto parsed = headless.next();
+  REQUIRE(parsed);
+  REQUIRE(parsed->problems.size() == 1);
+  CHECK_THAT(parsed->problems[0].text(), Catch::Contains("begins with a heading"));
+}
+
+TEST_CASE("a form says which revision of it was seen") {
+  std::string text = form::render(form::mail_routing(), {}, form::RenderOptions{.revision = 17});
+  CHECK_THAT(text,
+             Catch::EndsWith(
+                 "\nForm-Revision: [17]   (leave it: it tells whether the form was changed meanwhile)\n"));
+  struct Row {
+    std::string text;
+    std::optional<std::uint64_t> revision;
+    std::size_t problems;
+  };
+  const Row rows[] = {{text, 17, 0},
+                      {"Relay-Domains: []\nform revision : [ 5 ]\n", 5, 0},
+                      {"Relay-Domains: []\nForm-Revision: []\n", std::nullopt, 0},
+                      {"Relay-Domains: []\n", std::nullopt, 0},
+                      {"Relay-Domains: []\nForm-Revision: [x]\n", std::nullopt, 1},
+                      {"Relay-Domains: []\nForm-Revision: 5\n", std::nullopt, 1},
+                      {"Relay-Domains: []\nForm-Revision: [99999999999999999999]\n", std::nullopt, 1}};
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    Parser parser(form::mail_routing(), row.text);
+    auto parsed = parser.next();
+    REQUIRE(parsed);
+    CHECK(parsed->revision == row.revision);
+    CHECK(parsed->problems.size() == row.problems);
+  }
+}
+
+TEST_CASE("what is shown only, and passwords, are printed where they are wanted") {
+  form::Values values{{"Version", {"1"}}, {"Maximum-Accounts", {"5"}}};
+  CHECK_THAT(form::render(form::system_information(), values), Catch::Contains("Version:"));
+  std::string settings =
+      form::render(form::system_information(), values, form::RenderOptions{.shown_only = false});
+  CHECK_THAT(settings, !Catch::Contains("Version:") && Catch::Contains("[5]"));
+  form::Values account{{"Account-Number", {"5"}}, {"Mail-Account-Password", {"{crypt}x"}}};
+  std::string whole = form::render(form::account_data(), account,
+                                   form::RenderOptions{.shown_only = false, .passwords = true});
+  CHECK_THAT(whole, Catch::Contains("[5]") && Catch::Contains("[{crypt}x]"));
+}
+
 TEST_CASE("whatever the values are, they come back") {
   std::mt19937 random(7);
   constexpr std::string_view kLikely = "]][[()\\\\x0a9f\n\r\t :=-abc";
