@@ -101,6 +101,7 @@ void write_passwords(Html& h, const AccessPlace& place, const WebAccess& access)
 void write_making(Html& h, const Visit& visit, const AccessPlace& place, const MakingView& view) {
   h.element("h2", "Make one");
   visit.open_form(h, place.base + "/passwords");
+  h.open("div", {{"class", "fields"}});
   h.open("div", {{"class", view.problem.empty() ? "row" : "row invalid"}}).open("div", {{"class", "head"}});
   h.element("label", {{"for", "name"}}, "Name");
   h.element("p", {{"class", "help"}, {"id", "name-help"}},
@@ -117,7 +118,7 @@ void write_making(Html& h, const Visit& visit, const AccessPlace& place, const M
                     html::Attribute::unless_empty("aria-invalid", view.problem.empty() ? "" : "true")});
   if (!view.problem.empty())
     h.open("div", {{"class", "error"}, {"id", "name-error"}}).element("p", view.problem).close("div");
-  h.close("div").close("div");
+  h.close("div").close("div").close("div");
   h.open("div", {{"class", "actions"}})
       .element("button", {{"type", "submit"}, {"class", "primary"}}, "Make a password")
       .close("div")

@@ -306,7 +306,12 @@ void Row::write_control() {
 void Row::write_read_only() {
   List values = find_values(view_.values, field_.name);
   if (field_.type == Type::kPassword) return;
-  if (values.empty()) h_.element("p", {{"class", "value none"}}, "none");
+  // "[] for the system's limit" says what nothing means.
+  static constexpr std::string_view kMeans = "[] for ";
+  std::size_t means = field_.hint.find(kMeans);
+  if (values.empty())
+    h_.element("p", {{"class", "value none"}},
+               means == std::string_view::npos ? "none" : field_.hint.substr(means + kMeans.size()));
   if (field_.type == Type::kLines) {
     h_.element("pre", {{"class", "value"}}, joined(values));
     return;
@@ -426,8 +431,6 @@ void Row::write_notes() {
                manner.empty() ? hint_ : fmt::format("{}: {}", manner, hint_));
   } else if (!manner.empty()) {
     h_.element("p", {{"class", "hint"}}, manner);
-  } else if (!hint_.empty()) {
-    h_.element("p", {{"class", "hint"}, {"id", "u-" + key_}, {"hidden", true}}, hint_);
   }
 }
 

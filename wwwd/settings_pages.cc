@@ -98,6 +98,10 @@ void with_list(const VisitPtr& visit, const ListPlace& place,
   });
 }
 
+std::string entries_text(std::size_t count) {
+  return fmt::format("{} {}", count, count == 1 ? "entry" : "entries");
+}
+
 void write_matches(Html& h, const Visit& visit, const ListPlace& place,
                    const std::vector<std::string>& values, std::uint64_t revision) {
   std::string find(visit.query("find"));
@@ -110,8 +114,9 @@ void write_matches(Html& h, const Visit& visit, const ListPlace& place,
   }
   h.element("h2", find.empty() ? "Entries" : "Entries that match");
   h.element("p", {{"class", "hint"}},
-            count > matches.size() ? fmt::format("{} of {}: search for the others", matches.size(), count)
-                                   : fmt::format("{}", count));
+            count > matches.size() ? fmt::format("The first {} of {}: search for the others", matches.size(),
+                                                 entries_text(count))
+                                   : entries_text(count));
   if (matches.empty()) return;
   visit.open_form(h, place.path(), {{"revision", std::to_string(revision)}});
   h.open("ul", {{"class", "picks"}});
@@ -138,7 +143,7 @@ void show_list_page(const VisitPtr& visit, const ListPlace& place, std::uint64_t
   Html& h = page.body;
   h.element("p", {{"class", "lead"}}, place.field->help);
   h.open("form", {{"method", "get"}, {"action", place.path()}, {"role", "search"}, {"class", "search"}});
-  h.element("label", {{"for", "find"}}, fmt::format("Search {} entries", values.size()));
+  h.element("label", {{"for", "find"}}, fmt::format("Search {}", entries_text(values.size())));
   h.empty("input", {{"type", "search"}, {"id", "find"}, {"name", "find"}, {"value", visit->query("find")}});
   h.element("button", {{"type", "submit"}}, "Search").close("form");
   write_matches(h, *visit, place, values, revision);

@@ -1,0 +1,299 @@
+#include "wwwd/site.h"
+
+#include <catch2/catch.hpp>
+
+#include "lib/form/forms.h"
+#include "office.h"
+#include "wwwd/static_files.h"
+
+using namespace wwwd_test;
+
+namespace {
+
+template <class A>
+A good() {
+  A answer;
+  answer.standing = WebStanding::kGood;
+  answer.kind = po::Kind::kDone;
+  return answer;
+}
+
+void show_forms(Office& office) {
+  office.accounts->answers<WebShowForm, WebForm>([](const WebShowForm&) {
+    WebForm form = good<WebForm>();
+    form.revision = 12;
+    form.values = {{"Message-Lifetime", {"120"}}, {"Internet-Addresses", {"jane@podunk.edu"}}};
+    return form;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("style sheet and script come with a path that changes with them") {
+  Office office;
+  for (const std::string& path : {wwwd::style_path(), wwwd::script_path()}) {
+    wwwd::Response response = office.get(path, false);
+    CHECK(response.status == 200);
+    CHECK(response.cache == wwwd::Cache::kVersioned);
+    CHECK(response.body.size() > 1000);
+  }
+  CHECK(office.get("/static/0000000000000000/style.css", false).status == 404);
+  CHECK(office.accounts->asked.empty());
+}
+
+TEST_CASE("what is not there, and what cannot be sent anything") {
+  Office office;
+  CHECK(office.get("/nothing").status == 404);
+  CHECK(office.get("/settings/no-such-form").status == 404);
+  CHECK(office.post("/accounts", {{"seal", "s"}}).status == 405);
+}
+
+TEST_CASE("what accounts says of the caller decides, whatever the page") {
+  struct Case {
+    WebStanding standing;
+    int status;
+  };
+  for (Case c : {Case{WebStanding::kNobody, 403}, Case{WebStanding::kNotAllowed, 403},
+                 Case{WebStanding::kForged, 403}, Case{WebStanding::kUnavailable, 503}}) {
+    Office office;
+    office.accounts->answers<WebAskAccounts, WebAccounts>([&](const WebAskAccounts&) {
+      WebAccounts list;
+      list.standing = c.standing;
+      list.rows.push_back({1, "secret name", "secret@podunk.edu", 1, false, true, false});
+      return list;
+    });
+    wwwd::Response response = office.get("/accounts");
+    CHECK(response.status == c.status);
+    CHECK_FALSE(has(response.body, "secret"));
+  }
+}
+
+TEST_CASE("a form goes to accounts with token, seal and revision, then its page says what was done") {
+  Office office;
+  std::vector<WebSubmitForm> sent;
+  office.accounts->answers<WebSubmitForm, WebDone>([&](const WebSubmitForm& form) {
+    sent.push_back(form);
+    WebDone done = good<WebDone>();
+    done.revision = 13;
+    return done;
+  });
+  wwwd::Response response = office.post(
+      "/settings/mail-queue", {{"seal", "s"}, {"revision", "12"}, {"Message-Lifetime", "96"}, {"Evil", "x"}});
+  CHECK(response.status == 303);
+  CHECK(response.location == "/settings/mail-queue?changed=13");
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].caller.token == "t");
+  CHECK(sent[0].caller.seal == "s");
+  CHECK(sent[0].what == WebSubmit::kSet);
+  CHECK(sent[0].form == "mail-queue");
+  CHECK(sent[0].revision == 12);
+  REQUIRE(sent[0].values.size() == 1);
+  CHECK(sent[0].values[0].values == std::vector<std::string>{"96"});
+}
+
+TEST_CASE("the page after a change says what was changed, from the history, and offers to undo it") {
+  Office office;
+  show_forms(office);
+  office.accounts->answers<WebAskHistory, WebHistory>([](const WebAskHistory& ask) {
+    CHECK(ask.before == 14);
+    WebHistory history = good<WebHistory>();
+    WebRevision revision;
+    revision.revision = 13;
+    revision.lines = {{"Message-Lifetime", {"120"}, {"96"}}};
+    revision.can_undo = true;
+    history.entries = {revision};
+    return history;
+  });
+  wwwd::Response response = office.get("/settings/mail-queue?changed=13");
+  CHECK(has(response.body, "Saved"));
+  CHECK(has(response.body, "action=\"/settings/mail-queue/undo\""));
+  CHECK(has(response.body, "name=\"revision\" value=\"13\""));
+  // A made-up number says nothing.
+  office.accounts->answers<WebAskHistory, WebHistory>(
+      [](const WebAskHistory&) { return good<WebHistory>(); });
+  CHECK_FALSE(has(office.get("/settings/mail-queue?changed=99").body, "Saved"));
+}
+
+TEST_CASE("a form that is not right comes back with what was typed and what is wrong") {
+  Office office;
+  show_forms(office);
+  office.accounts->answers<WebSubmitForm, WebDone>([](const WebSubmitForm&) {
+    WebDone done = good<WebDone>();
+    done.kind = po::Kind::kPermanent;
+    done.problems = {{"Message-Lifetime", "soon", "give a number"}};
+    return done;
+  });
+  wwwd::Response response =
+      office.post("/settings/mail-queue", {{"seal", "s"}, {"revision", "12"}, {"Message-Lifetime", "soon"}});
+  CHECK(response.status == 422);
+  CHECK(has(response.body, "value=\"soon\""));
+  CHECK(has(response.body, "Give a number."));
+  CHECK(has(response.body, "name=\"revision\" value=\"12\""));
+}
+
+TEST_CASE("a conflict tells who and what, keeps what was typed, and can be sent again") {
+  Office office;
+  office.accounts->answers<WebShowForm, WebForm>([](const WebShowForm&) {
+    WebForm form = good<WebForm>();
+    form.revision = 14;
+    form.values = {{"Message-Lifetime", {"48"}}};
+    return form;
+  });
+  office.accounts->answers<WebSubmitForm, WebDone>([](const WebSubmitForm&) {
+    WebDone done = good<WebDone>();
+    done.kind = po::Kind::kPermanent;
+    done.conflict = true;
+    WebRevision revision;
+    revision.who = "root";
+    revision.way = "command";
+    revision.lines = {{"Message-Lifetime", {"120"}, {"48"}}};
+    done.since = {revision};
+    return done;
+  });
+  wwwd::Response response =
+      office.post("/settings/mail-queue", {{"seal", "s"}, {"revision", "12"}, {"Message-Lifetime", "96"}});
+  CHECK(response.status == 409);
+  CHECK(has(response.body, "root, by command"));
+  CHECK(has(response.body, "value=\"96\""));
+  CHECK(has(response.body, "<pre>48</pre>"));
+  CHECK(has(response.body, "name=\"revision\" value=\"14\""));
+}
+
+TEST_CASE("a sentence crosses a redirect in a cookie and is said once") {
+  Office office;
+  office.accounts->answers<WebUndo, WebDone>([](const WebUndo&) {
+    WebDone done = good<WebDone>();
+    done.kind = po::Kind::kPermanent;
+    done.text = "changed <again>";
+    return done;
+  });
+  wwwd::Response undone = office.post("/settings/mail-queue/undo", {{"seal", "s"}, {"revision", "12"}});
+  CHECK(undone.status == 303);
+  CHECK(undone.location == "/settings/mail-queue/history");
+  REQUIRE(undone.cookies.size() == 1);
+  office.accounts->answers<WebAskHistory, WebHistory>(
+      [](const WebAskHistory&) { return good<WebHistory>(); });
+  office.cookie += "; " + undone.cookies[0].name + "=" + undone.cookies[0].value;
+  wwwd::Response page = office.get("/settings/mail-queue/history");
+  CHECK(has(page.body, "Not undone: changed &lt;again&gt;"));
+  REQUIRE(page.cookies.size() == 1);
+  CHECK(page.cookies[0].name == undone.cookies[0].name);
+  CHECK(page.cookies[0].max_age == std::chrono::seconds(0));
+  office.cookie = "__Host-post.office=t; " + undone.cookies[0].name + "=bm9uc2Vuc2U";
+  CHECK(office.get("/settings/mail-queue/history").status == 200);
+}
+
+TEST_CASE("a long list is searched, added to and taken from without a long page") {
+  Office office;
+  std::vector<std::string> aliases, sent;
+  for (int i = 0; i < 3000; ++i)
+    aliases.push_back("<user" + std::to_string(i) + "@podunk.edu> <u" + std::to_string(i) +
+                      "@xanadu.podunk.edu>");
+  office.accounts->answers<WebShowForm, WebForm>([&](const WebShowForm&) {
+    WebForm form = good<WebForm>();
+    form.revision = 12;
+    form.values = {{"Aliases", aliases}};
+    return form;
+  });
+  office.accounts->answers<WebSubmitForm, WebDone>([&](const WebSubmitForm& form) {
+    sent = form.values.at(0).values;
+    WebDone done = good<WebDone>();
+    done.revision = 13;
+    return done;
+  });
+  const std::string path = "/settings/channel-aliases/list/Aliases";
+  wwwd::Response page = office.get(path + "?find=user299@");
+  CHECK(page.body.size() < 8000);
+  CHECK(has(page.body, "value=\"&lt;user299@podunk.edu&gt;"));
+  CHECK_FALSE(has(page.body, "user298@"));
+  CHECK(office.get(path).body.size() < 60 * 1024);
+  CHECK(office.post(path, {{"seal", "s"}, {"remove", aliases[299]}, {"remove", aliases[7]}}).status == 303);
+  CHECK(sent.size() == 2998);
+  CHECK(office.post(path, {{"seal", "s"}, {"add", "<a@b> <c@d>\r\n\r\n<e@f> <g@h>"}}).status == 303);
+  CHECK(sent.size() == 3002);
+  CHECK(sent.back() == "<e@f> <g@h>");
+  CHECK(office.get("/settings/mail-queue/list/Message-Lifetime").status == 404);
+}
+
+TEST_CASE("the list of accounts: search, order and page go to accounts, and into its links") {
+  Office office;
+  WebAskAccounts asked;
+  office.accounts->answers<WebAskAccounts, WebAccounts>([&](const WebAskAccounts& ask) {
+    asked = ask;
+    WebAccounts list = good<WebAccounts>();
+    list.total = 120;
+    list.all = 1000;
+    list.rows.push_back({9, "<Jane>", "jane@podunk.edu", 2, true, true, false});
+    return list;
+  });
+  wwwd::Response page = office.get("/accounts?find=ja%26n*&sort=name&down=1&page=2");
+  CHECK(asked.search == "ja&n*");
+  CHECK(asked.sort == WebSort::kName);
+  CHECK(asked.descending);
+  CHECK(asked.offset == 50);
+  CHECK(asked.limit == 50);
+  CHECK(has(page.body, "aria-sort=\"descending\""));
+  CHECK(has(page.body, "&lt;Jane&gt;"));
+  CHECK(has(page.body, "href=\"/accounts?sort=name&amp;down=1&amp;find=ja%26n%2A&amp;page=3\">Next"));
+  CHECK(has(page.body, "Page 2 of 3"));
+  office.get("/accounts?sort=nonsense&page=-4");
+  CHECK(asked.sort == WebSort::kAddress);
+  CHECK(asked.offset == 0);
+}
+
+TEST_CASE("removal asks what becomes of the mail before anything is sent") {
+  Office office;
+  show_forms(office);
+  std::vector<WebRemove> sent;
+  office.accounts->answers<WebRemove, WebDone>([&](const WebRemove& remove) {
+    sent.push_back(remove);
+    return good<WebDone>();
+  });
+  CHECK(office.post("/accounts/9/remove", {{"seal", "s"}}).status == 422);
+  CHECK(office.post("/accounts/9/remove", {{"seal", "s"}, {"mail", "hand"}}).status == 422);
+  CHECK(sent.empty());
+  wwwd::Response gone =
+      office.post("/accounts/9/remove", {{"seal", "s"}, {"mail", "hand"}, {"to", "bill@podunk.edu"}});
+  CHECK(gone.status == 303);
+  CHECK(gone.location == "/accounts?removed=9");
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].subject == 9);
+  CHECK(sent[0].mail == MailOf::kHandOver);
+  CHECK(sent[0].to == "bill@podunk.edu");
+}
+
+TEST_CASE("a new application password is shown in the answer, and nowhere else") {
+  Office office;
+  office.accounts->answers<WebAskAccess, WebAccess>([](const WebAskAccess& ask) {
+    CHECK(ask.subject == 7);
+    return good<WebAccess>();
+  });
+  office.accounts->answers<WebMakePassword, WebDone>([](const WebMakePassword& make) {
+    CHECK(make.name == "the phone");
+    WebDone done = good<WebDone>();
+    done.secret = "abcd-efgh";
+    return done;
+  });
+  CHECK(office.post("/account/passwords", {{"seal", "s"}, {"name", " "}}).status == 422);
+  wwwd::Response made = office.post("/account/passwords", {{"seal", "s"}, {"name", "the phone"}});
+  CHECK(made.status == 200);
+  CHECK(has(made.body, "abcd-efgh"));
+  CHECK(made.cookies.empty());
+}
+
+TEST_CASE("every form has its page, and links lead where routes are") {
+  Office office;
+  office.who.postmaster = true;
+  show_forms(office);
+  wwwd::Response index = office.get("/settings");
+  for (const form::Form* form : form::all_forms()) {
+    std::string path = "/settings/" + std::string(form->name);
+    if (!has(index.body, "href=\"" + path + "\"")) continue;
+    INFO(path);
+    wwwd::Response page = office.get(path);
+    CHECK(page.status == 200);
+    CHECK(page.body.size() < 60 * 1024);
+    CHECK(has(page.body, "name=\"seal\" value=\"s\""));
+    CHECK(office.get(path + "/undo").status == 303);
+  }
+}
