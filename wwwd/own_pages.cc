@@ -9,7 +9,7 @@ namespace {
 
 FormPlace own_place(const Visit& visit) {
   FormPlace place;
-  place.form = form::find_form("individual-account-information");
+  place.form = &form::individual_account_information();
   place.subject = visit.viewer().account;
   place.who = form::Who::kOwner;
   place.path = "/account";
