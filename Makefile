@@ -62,7 +62,7 @@ directory_LD := -llmdb -lfmt
 form_LD      := -lfmt
 
 # ---- programs: folder, libraries in link order ---------------------------------------------------------------------
-PROGRAMS := post.office accounts queue smtpd pop3d wwwd smtp-deliver fingerd
+PROGRAMS := post.office accounts queue smtpd pop3d wwwd smtp-deliver fingerd story
 post.office_DIR := dispatcher
 accounts_DIR    := accounts
 queue_DIR       := queue
@@ -72,6 +72,10 @@ wwwd_DIR        := wwwd
 smtp-deliver_DIR := deliver
 fingerd_DIR     := fingerd
 
+# two programs of one folder, each with its own main
+post.office_SRC := $(filter-out dispatcher/story_main.cc,$(wildcard dispatcher/*.cc))
+story_SRC       := $(addprefix dispatcher/,trace.cc trace_task.cc story_server.cc story_main.cc)
+
 post.office_LIBS := form directory config net mail core
 accounts_LIBS    := form directory net mail core
 queue_LIBS       := store directory net mail core
@@ -79,6 +83,7 @@ smtpd_LIBS       := directory net mail core
 pop3d_LIBS       := directory net mail core
 wwwd_LIBS        := form directory net mail core
 smtp-deliver_LIBS := net mail core
+story_LIBS       := mail core
 fingerd_LIBS     := directory net mail core
 # post.office runs account and form commands itself on a stopped system
 post.office_EXTRA_DIR := accounts
@@ -100,7 +105,7 @@ archives = $(foreach l,$(1),$(B)/lib$(l).a)
 ld_flags = $(foreach l,$(1),$($(l)_LD))
 
 define program
-$(B)/bin/$(1): $(call obj,$(wildcard $($(1)_DIR)/*.cc) $(if $($(1)_EXTRA_DIR),$(call dir_src,$($(1)_EXTRA_DIR)))) $(call archives,$($(1)_LIBS))
+$(B)/bin/$(1): $(call obj,$(or $($(1)_SRC),$(wildcard $($(1)_DIR)/*.cc)) $(if $($(1)_EXTRA_DIR),$(call dir_src,$($(1)_EXTRA_DIR)))) $(call archives,$($(1)_LIBS))
 	@mkdir -p $$(@D)
 	$(CXX) $(LDFLAGS) -o $$@ $$^ $(call ld_flags,$($(1)_LIBS)) $($(1)_LD)
 .PHONY: $(1)

@@ -13,7 +13,7 @@
 #include "dispatcher/run_state.h"
 #include "dispatcher/start.h"
 #include "dispatcher/stopped.h"
-#include "dispatcher/trace.h"
+#include "dispatcher/trace_command.h"
 #include "dispatcher/version.h"
 #include "lib/text.h"
 

@@ -1,40 +1,30 @@
 #include "dispatcher/trace.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <ctime>
 
-#include "dispatcher/client.h"
-#include "lib/fd.h"
 #include "lib/id.h"
-#include "lib/story.h"
 #include "lib/text.h"
 
 namespace dispatcher {
 
-using po::Fd;
 using po::LogRecord;
 using po::permanent;
 using po::Result;
 
 // ---- words
 
-static Result<std::uint32_t> parse_days(std::string_view text) {
-  std::uint32_t n = 0;
+static Result<std::uint32_t> parse_count(std::string_view option, std::string_view text, std::uint32_t most) {
+  std::uint64_t n = 0;
   bool ok = !text.empty() && text.size() <= 5;
   for (char c : text) {
     ok = ok && po::is_digit(c);
     n = n * 10 + static_cast<std::uint32_t>(c - '0');
   }
-  if (!ok || n == 0) return permanent("--days takes a number of days");
-  return n;
+  if (!ok || n == 0 || n > most)
+    return permanent(fmt::format("{} takes a number from 1 to {}", option, most));
+  return static_cast<std::uint32_t>(n);
 }
 
 static std::string_view without_brackets(std::string_view text) {
@@ -42,20 +32,42 @@ static std::string_view without_brackets(std::string_view text) {
   return both ? text.substr(1, text.size() - 2) : text;
 }
 
+static Result<void> take_address(TraceQuery& query, std::string_view word) {
+  if (!query.texts.empty() && query.by != TraceQuery::By::kAddress)
+    return permanent("one id or Message-ID, or addresses");
+  if (word.empty()) return permanent("an empty word names nothing");
+  if (query.texts.size() >= kMostTraceAddresses)
+    return permanent(fmt::format("at most {} addresses at a time", kMostTraceAddresses));
+  query.by = TraceQuery::By::kAddress;
+  query.texts.emplace_back(word);
+  return {};
+}
+
 /// An id has its own form; <a@b> is how a Message-ID is written; a@b is an address.
 static Result<void> take_subject(TraceQuery& query, std::string_view word) {
-  if (!query.text.empty()) return permanent("one id, address or Message-ID at a time");
-  if (po::MessageId::parse(po::ascii_lower(word))) {
-    query.by = TraceQuery::By::kId;
-    query.text = po::ascii_lower(word);
-  } else if (word.size() > 2 && word.front() == '<') {
-    query.by = TraceQuery::By::kMessageId;
-    query.text = without_brackets(word);
-  } else {
-    query.by = TraceQuery::By::kAddress;
-    query.text = word;
-  }
-  if (query.text.empty()) return permanent("an empty word names nothing");
+  bool id = po::MessageId::parse(po::ascii_lower(word)).has_value();
+  bool message_id = word.size() > 2 && word.front() == '<';
+  if (!query.texts.empty()) return permanent("one id, address or Message-ID at a time");
+  if (!id && !message_id) return take_address(query, word);
+  query.by = id ? TraceQuery::By::kId : TraceQuery::By::kMessageId;
+  query.texts.push_back(id ? po::ascii_lower(word) : std::string(without_brackets(word)));
+  return {};
+}
+
+static Result<void> take_value(TraceQuery& query, std::string_view option, std::string_view value) {
+  if (option == "--address") return take_address(query, value);
+  constexpr std::uint32_t kMostDays = 99'999;
+  bool days = option == "--days";
+  auto n = parse_count(option, value, days ? kMostDays : kMostTraceLines);
+  if (!n) return tl::unexpected(n.error());
+  (days ? query.days : query.limit) = *n;
+  return {};
+}
+
+static Result<void> take_flag(TraceQuery& query, std::string_view option) {
+  bool* flag = option == "--json" ? &query.json : option == "--own" ? &query.own : nullptr;
+  if (flag == nullptr) return permanent(fmt::format("there is no option {}", po::for_terminal(option, 40)));
+  *flag = true;
   return {};
 }
 
@@ -63,38 +75,46 @@ Result<TraceQuery> parse_trace_words(const std::vector<std::string>& words) {
   TraceQuery query;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string_view word = words[i];
-    bool days = word == "--days" || word.starts_with("--days=");
-    if (word == "--json") {
-      query.json = true;
-    } else if (days) {
-      bool apart = word == "--days";
-      if (apart && i + 1 >= words.size()) return permanent("--days needs a number");
-      auto n = parse_days(apart ? std::string_view(words[++i]) : word.substr(7));
-      if (!n) return tl::unexpected(n.error());
-      query.days = *n;
-    } else if (word.starts_with("--")) {
-      return permanent(fmt::format("there is no option {}", po::for_terminal(word, 40)));
-    } else if (auto taken = take_subject(query, word); !taken) {
-      return tl::unexpected(taken.error());
+    auto equals = word.find('=');
+    std::string_view option = word.substr(0, equals);
+    Result<void> taken;
+    if (!word.starts_with("--")) {
+      taken = take_subject(query, word);
+    } else if (option != "--days" && option != "--limit" && option != "--address") {
+      taken = take_flag(query, word);
+    } else if (equals != std::string_view::npos) {
+      taken = take_value(query, option, word.substr(equals + 1));
+    } else if (i + 1 < words.size()) {
+      taken = take_value(query, option, words[++i]);
+    } else {
+      taken = permanent(fmt::format("{} needs a value", option));
     }
+    if (!taken) return tl::unexpected(taken.error());
   }
-  if (query.text.empty()) return permanent("whose story? An id, an address, or a <Message-ID>");
+  if (query.texts.empty()) return permanent("whose story? An id, an address, or a <Message-ID>");
+  if (query.own && query.by != TraceQuery::By::kAddress) return permanent("--own goes with addresses");
   return query;
 }
 
 // ---- which lines
 
 /// Where a line names people. A value may hold several, with commas between.
-static constexpr std::string_view kAddressKeys[] = {"from",     "to",    "sender", "recipient",
-                                                    "original", "login", "orig"};
+static constexpr std::string_view kSenderKeys[] = {"from", "sender", "login"};
+static constexpr std::string_view kRecipientKeys[] = {"to", "recipient", "original", "orig"};
 
-static bool names_address(std::string_view list, std::string_view address) {
+template <class Keys, class F>
+static bool any_of_keys(const Keys& keys, const F& f) {
+  return std::any_of(std::begin(keys), std::end(keys), f);
+}
+
+/// Calls f with each part of a list with commas.
+template <class F>
+static void for_each_part(std::string_view list, const F& f) {
   while (!list.empty()) {
     auto comma = list.find(',');
-    if (po::equal_ignoring_case(list.substr(0, comma), address)) return true;
+    f(list.substr(0, comma));
     list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
   }
-  return false;
 }
 
 /// Ids and names of sessions stand bare in a line: found without reading all of it.
@@ -110,8 +130,24 @@ static bool contains_ignoring_case(std::string_view line, std::string_view text)
   return std::search(line.begin(), line.end(), text.begin(), text.end(), same) != line.end();
 }
 
-void TraceFilter::learn_id(const TraceQuery& query) {
-  if (query.by == TraceQuery::By::kId) ids_.insert(query.text);
+/// In a line it stands bare, between these and no others.
+static bool is_plain_address(std::string_view text) {
+  return text.find('@') != std::string_view::npos && std::all_of(text.begin(), text.end(), [](char c) {
+           return po::is_alnum(c) || c == '.' || c == '_' || c == '-' || c == '+' || c == '@';
+         });
+}
+
+TraceFilter::TraceFilter(TraceQuery query) : query_(std::move(query)) {
+  for (const std::string& text : query_.texts) {
+    if (query_.by == TraceQuery::By::kId) ids_.insert(text);
+    if (query_.by == TraceQuery::By::kAddress) addresses_.insert(po::ascii_lower(text));
+    if (query_.by == TraceQuery::By::kAddress && is_plain_address(text)) {
+      plain_.insert(po::ascii_lower(text));
+    } else {
+      odd_.push_back(text);
+      reads_all_ = reads_all_ || !po::is_ascii(text) || text.find_first_of("\"\\") != std::string::npos;
+    }
+  }
 }
 
 void TraceFilter::keep(Names& names, std::string_view name) {
@@ -123,21 +159,48 @@ void TraceFilter::keep(Names& names, std::string_view name) {
   }
 }
 
+bool TraceFilter::is_asked(std::string_view address) const {
+  return addresses_.contains(po::ascii_lower(address));
+}
+
+bool TraceFilter::names_asked(std::string_view list) const {
+  bool found = false;
+  for_each_part(list, [&](std::string_view address) { found = found || is_asked(address); });
+  return found;
+}
+
+/// The address around the @ at `at`, as far as plain ones go.
+static std::string_view address_around(std::string_view line, std::size_t at) {
+  constexpr std::string_view kEnds = " ,=<>\"";
+  std::size_t begin = line.find_last_of(kEnds, at), end = line.find_first_of(kEnds, at);
+  begin = begin == std::string_view::npos ? 0 : begin + 1;
+  return line.substr(begin, end == std::string_view::npos ? end : end - begin);
+}
+
 /// Spares most lines the parser. A text that the log would escape stands otherwise in the line.
 bool TraceFilter::may_match(std::string_view line) const {
-  bool escaped = !po::is_ascii(query_.text) || query_.text.find_first_of("\"\\") != std::string::npos;
-  return escaped || contains_ignoring_case(line, query_.text);
+  if (reads_all_) return true;
+  if (!plain_.empty()) {
+    for (auto at = line.find('@'); at != std::string_view::npos; at = line.find('@', at + 1))
+      if (plain_.contains(po::ascii_lower(address_around(line, at)))) return true;
+  }
+  return std::any_of(odd_.begin(), odd_.end(),
+                     [line](const std::string& text) { return contains_ignoring_case(line, text); });
+}
+
+bool TraceFilter::is_from_asked(const LogRecord& record) const {
+  return any_of_keys(kSenderKeys, [&](std::string_view key) { return names_asked(record.get(key)); });
 }
 
 bool TraceFilter::matches(const LogRecord& record) const {
   switch (query_.by) {
     case TraceQuery::By::kId:
-      return record.get("id") == query_.text;
+      return record.get("id") == query_.texts[0];
     case TraceQuery::By::kMessageId:
-      return without_brackets(record.get("message-id")) == query_.text;
+      return without_brackets(record.get("message-id")) == query_.texts[0];
     case TraceQuery::By::kAddress:
-      return std::any_of(std::begin(kAddressKeys), std::end(kAddressKeys),
-                         [&](std::string_view key) { return names_address(record.get(key), query_.text); });
+      return is_from_asked(record) ||
+             any_of_keys(kRecipientKeys, [&](std::string_view key) { return names_asked(record.get(key)); });
   }
   return false;
 }
@@ -151,6 +214,9 @@ void TraceFilter::learn(std::string_view line) {
   if (!record || (!known && !matches(*record))) return;
   keep(ids_, record->get("id"));
   keep(sessions_, record->get("session"));
+  if (!query_.own || !is_from_asked(*record)) return;
+  keep(sent_, record->get("id"));
+  keep(sent_sessions_, record->get("session"));
 }
 
 // A line of the session that is about neither this message nor another one tells who was there: the log-in,
@@ -164,167 +230,33 @@ std::optional<LogRecord> TraceFilter::take(std::string_view line) const {
   if (!record) return {};
   bool of_session = beside && !record->has("sender") && !record->has("recipient");
   if (!ours && !of_session && !matches(*record)) return {};
+  if (query_.own) return own_part(std::move(*record));
   return record;
 }
 
-// ---- files
-
-namespace {
-
-struct LogFile {
-  Fd fd;
-  std::string path;
-  std::time_t changed = 0;
-  ino_t inode = 0;
-};
-
-Result<LogFile> open_log(const std::string& path) {
-  LogFile file;
-  file.fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  file.path = path;
-  struct stat st {};
-  if (!file.fd || fstat(file.fd.get(), &st) != 0)
-    return permanent(fmt::format("{} cannot be read", path), errno);
-  file.changed = st.st_mtime;
-  file.inode = st.st_ino;
-  return file;
-}
-
-/// Old files, the oldest first: the stamp in the name sorts by age.
-Result<std::vector<std::string>> old_logs(const std::string& directory) {
-  DIR* dir = opendir(directory.c_str());
-  if (dir == nullptr) return permanent(fmt::format("{} cannot be read", directory), errno);
-  std::vector<std::string> names;
-  while (dirent* entry = readdir(dir)) {
-    std::string name = entry->d_name;
-    if (name.starts_with("post.office.log.")) names.push_back(fmt::format("{}/{}", directory, name));
-  }
-  closedir(dir);
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-/// All of them, those that the query can be about. The newest is opened first: if it is renamed in between,
-/// it is met again under its new name, and not lost.
-Result<std::vector<LogFile>> open_logs(const std::string& directory, std::time_t from) {
-  auto newest = open_log(directory + "/post.office.log");
-  if (!newest && newest.error().sys_errno != ENOENT) return tl::unexpected(newest.error());
-  auto names = old_logs(directory);
-  if (!names) return tl::unexpected(names.error());
-  std::vector<LogFile> files;
-  for (const std::string& name : *names) {
-    auto file = open_log(name);
-    if (!file && file.error().sys_errno == ENOENT) continue;  // removed by age in this moment
-    if (!file) return tl::unexpected(file.error());
-    bool twice = newest && file->inode == newest->inode;
-    if (!twice && file->changed >= from) files.push_back(std::move(*file));
-  }
-  if (newest) files.push_back(std::move(*newest));
-  return files;
-}
-
-/// Each line without its end; one that is longer than any of ours is passed over.
-template <class Take>
-Result<void> for_each_line(const LogFile& file, const Take& take) {
-  std::string pending;
-  std::string piece(256 * 1024, '\0');
-  off_t at = 0;
-  while (true) {
-    ssize_t n = ::pread(file.fd.get(), piece.data(), piece.size(), at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return permanent(fmt::format("{} cannot be read", file.path), errno);
-    if (n == 0) return {};
-    at += n;
-    std::string_view rest(piece.data(), static_cast<std::size_t>(n));
-    for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-      if (pending.empty()) {
-        take(rest.substr(0, end));
-      } else {
-        take(pending.append(rest.substr(0, end)));
-        pending.clear();
-      }
-      rest.remove_prefix(end + 1);
+// What somebody sent is his to read whole. Of what others sent he may know what reached him, and not whom
+// else: there may be blind copies.
+std::optional<LogRecord> TraceFilter::own_part(LogRecord record) const {
+  std::string_view id = record.get("id"), session = record.get("session");
+  if (!id.empty() ? sent_.contains(id) : sent_sessions_.contains(session)) return record;
+  if (is_from_asked(record)) return record;
+  bool concerned = false;
+  std::vector<po::LogField> fields;
+  for (const po::LogField& field : record.fields()) {
+    std::string_view key = field.key;
+    if (!any_of_keys(kRecipientKeys, [key](std::string_view k) { return k == key; })) {
+      fields.push_back(field);
+      continue;
     }
-    if (pending.size() + rest.size() <= 2 * po::kMostLogLine) pending.append(rest);
-  }
-}
-
-/// As the log begins a line: "time=2026-11-26T02:25:00"; all lines that sort before it are older.
-std::string line_begin_at(std::time_t when) {
-  tm utc{};
-  char text[40] = "";
-  if (gmtime_r(&when, &utc) != nullptr) strftime(text, sizeof text, "time=%Y-%m-%dT%H:%M:%S", &utc);
-  return text;
-}
-
-/// Nothing that was logged before concerns the query.
-std::time_t begin_of(const TraceQuery& query) {
-  std::time_t from = 0;
-  if (query.days > 0) from = std::time(nullptr) - static_cast<std::time_t>(query.days) * 86400;
-  auto id = query.by == TraceQuery::By::kId ? po::MessageId::parse(query.text) : std::nullopt;
-  // A session may be a day old before it brings the message; one that is older lacks its first lines here.
-  if (id) from = std::max(from, static_cast<std::time_t>(id->made_ms() / 1000) - 86400);
-  return from;
-}
-
-int refuse(const po::Error& error) {
-  fmt::print(stderr, "post.office: {}\n", error.text);
-  if (error.sys_errno != EACCES && error.sys_errno != EPERM) return 1;
-  fmt::print(stderr, "post.office: trace is for root and for the owner of the log files\n");
-  return kExitNotAllowed;
-}
-
-Result<std::uint64_t> print_story(const std::vector<LogFile>& files, const TraceFilter& filter,
-                                  const std::string& begin, bool json) {
-  std::uint64_t lines = 0;
-  for (const LogFile& file : files) {
-    auto read = for_each_line(file, [&](std::string_view line) {
-      if (line < begin) return;
-      auto record = filter.take(line);
-      if (!record) return;
-      std::string text = json ? po::story_json(*record) : po::story_line(*record);
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      ++lines;
+    std::string kept;
+    for_each_part(field.value, [&](std::string_view address) {
+      if (is_asked(address)) kept.append(kept.empty() ? "" : ",").append(address);
     });
-    if (!read) return tl::unexpected(read.error());
+    concerned = concerned || !kept.empty();
+    if (!kept.empty()) fields.push_back({field.key, std::move(kept)});
   }
-  std::fflush(stdout);
-  return lines;
-}
-
-}  // namespace
-
-int run_trace(const po::config::Config& config, const std::vector<std::string>& words) {
-  auto query = parse_trace_words(words);
-  if (!query) {
-    fmt::print(stderr,
-               "post.office: trace: {}\nusage: post.office trace ID | ADDRESS | '<MESSAGE-ID>' [--days N] "
-               "[--json]\n",
-               query.error().text);
-    return kExitUsage;
-  }
-  std::time_t from = begin_of(*query);
-  auto files = open_logs(config.log_directory, from);
-  if (!files) return refuse(files.error());
-  std::string begin = line_begin_at(from);
-  TraceFilter filter(*query);
-  for (const LogFile& file : *files) {
-    auto read = for_each_line(file, [&](std::string_view line) {
-      if (line >= begin) filter.learn(line);
-    });
-    if (!read) return refuse(read.error());
-  }
-  auto lines = print_story(*files, filter, begin, query->json);
-  if (!lines) return refuse(lines.error());
-  if (filter.overflowed()) {
-    fmt::print(stderr,
-               "post.office: more than {} messages or sessions: some lines are left out; see --days\n",
-               TraceFilter::kMost);
-  }
-  if (*lines > 0) return 0;
-  fmt::print(stderr, "post.office: the log in {} says nothing about {}\n", config.log_directory,
-             po::for_terminal(query->text));
-  return 1;
+  if (!concerned) return {};
+  return LogRecord(std::move(fields));
 }
 
 }  // namespace dispatcher
