@@ -32,7 +32,7 @@ struct LogFile {
 
 Result<LogFile> open_log(const std::string& path) {
   LogFile file;
-  file.fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  file.fd = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   file.path = path;
   struct stat st {};
   if (!file.fd || fstat(file.fd.get(), &st) != 0)

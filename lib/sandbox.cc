@@ -205,7 +205,7 @@ void allow_bodies(Filter& f, bool file_rules) {
 
 // Files for reading and the list of them. Where they lie only Landlock can say.
 void allow_logs(Filter& f) {
-  f.allow_if(SCMP_SYS(openat), {equal32(2, O_RDONLY | O_CLOEXEC)});
+  f.allow_if(SCMP_SYS(openat), {equal32(2, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)});
   f.allow_if(SCMP_SYS(openat), {equal32(2, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECTORY)});
   f.allow_if(SCMP_SYS(newfstatat), {});
   f.allow_if(SCMP_SYS(getdents64), {});

@@ -50,8 +50,14 @@ constexpr int kTcpLandlock = 4;
 bool given_bodies(const Row& row, int landlock) {
   return (row.calls & po::sandbox::kBodies) != 0 && landlock > 0;
 }
-bool given_look(const Row& row, int) {
+bool given_logs(const Row& row, int landlock) {
+  return (row.calls & po::sandbox::kLogs) != 0 && landlock > 0;
+}
+bool given_cut(const Row& row, int) {
   return (row.calls & po::sandbox::kBodies) != 0;
+}
+bool given_look(const Row& row, int landlock) {
+  return (row.calls & po::sandbox::kBodies) != 0 || given_logs(row, landlock);
 }
 bool given_udp(const Row& row, int) {
   return (row.calls & po::sandbox::kResolver) != 0;
@@ -247,8 +253,10 @@ class List {
 
 // ---- files
 
-// Flags are those that queue's filter lets through wherever they do, so that it is Landlock that is tried.
+// Flags are those that the filters of queue and story let through wherever they do, so that it is Landlock
+// that is tried.
 constexpr int kRead = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+constexpr int kList = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECTORY;  // as opendir has them
 constexpr int kMake = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 
 void add_open(List& l, const std::string& what, const std::function<std::string(const Scene&)>& path,
@@ -290,6 +298,14 @@ void add_opens(List& l) {
       {"directory, a new file", "directory/new", kMake, nullptr},
       {"TLS key, to read", "tls/key.pem", kRead, nullptr},
       {"log, to read", "log", kRead, nullptr},
+      {"a log file of the directory, to read", "logs/post.office.log", kRead, given_logs},
+      {"a log file of the directory, to write over", "logs/post.office.log", O_WRONLY, nullptr},
+      {"a log file of the directory, to cut off", "logs/post.office.log", O_WRONLY | O_TRUNC, nullptr},
+      {"log directory, the list of files", "logs", kList, given_logs},
+      {"log directory, a new file", "logs/new", kMake, nullptr},
+      {"a file beside the log directory, from there", "logs/../outside", kRead, nullptr},
+      {"secrets, the list of files, as logs are listed", "secrets", kList, nullptr},
+      {"spool, the list of files, as logs are listed", "run", kList, nullptr},
       {"log, to write over", "log", O_WRONLY, nullptr},
       {"run/pid, to write", "run/pid", O_RDWR, nullptr},
       {"a new file elsewhere", "new", kMake, nullptr},
@@ -337,10 +353,13 @@ void add_opens(List& l) {
     } handle;
     return call(SYS_open_by_handle_at, kBodies, &handle, O_RDONLY);
   });
-  l.add("getdents64", [](const Scene&) {
-    char buffer[1024];
-    return call(SYS_getdents64, kBodies, buffer, sizeof buffer);
-  });
+  l.add(
+      "getdents64",
+      [](const Scene&) {
+        char buffer[1024];
+        return call(SYS_getdents64, kBodies, buffer, sizeof buffer);
+      },
+      given_logs);
 }
 
 /// By name: `l.add(name, call(SYS_name, path, ...))`, where the system call is there at all.
@@ -357,7 +376,7 @@ void add_changes(List& l) {
   l.group("change files");
   ON_FILE(SYS_truncate, "outside", 0);
   l.add(
-      "ftruncate", [](const Scene&) { return ftruncate(kBody, 0); }, given_look);
+      "ftruncate", [](const Scene&) { return ftruncate(kBody, 0); }, given_cut);
   PLAIN(SYS_fallocate, kBody, 0, 0, 4096);
   ON_FILE_AT(SYS_fchmodat, "outside", 0777);
   PLAIN(SYS_fchmod, kBody, 0777);
