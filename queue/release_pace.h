@@ -36,7 +36,8 @@ class ReleasePace {
     for (std::size_t i = 0; i < changes.size() && !left_; ++i) {
       bool takes_away = std::holds_alternative<store::Expunge>(changes[i]) ||
                         std::holds_alternative<store::Settle>(changes[i]);
-      left_ = takes_away && results[i] && *results[i] > 0;
+      bool errand = std::holds_alternative<store::Errand>(changes[i]);
+      left_ = results[i] && (errand || (takes_away && *results[i] > 0));
     }
   }
 

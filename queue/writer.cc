@@ -62,6 +62,11 @@ std::size_t octets_of(const Change& change) {
     for (const store::Accept& notice : s->notices) octets += notice.body.size();
     return octets;
   }
+  if (const auto* e = std::get_if<store::Errand>(&change)) {
+    std::size_t octets = kRowOctets * e->at_most;
+    for (const store::Accept& message : e->messages) octets += message.body.size();
+    return octets;
+  }
   return 0;
 }
 

@@ -35,6 +35,7 @@ inline constexpr std::size_t kMaxNames = 1500;
 
 inline constexpr std::string_view kVersionKey = "version";
 inline constexpr std::string_view kTotalsKey = "totals";
+inline constexpr std::string_view kErrandKey = "errand";  ///< no row: none was ever done
 
 /// The beginning of a row of `message`; the envelope and what remains of the body follow.
 struct MessageRecord {

@@ -452,6 +452,18 @@ Result<Totals> LmdbStore::totals() const {
   return totals;
 }
 
+Result<ErrandMark> LmdbStore::errand_mark() const {
+  mdb::Txn txn;
+  std::string_view value;
+  ErrandMark mark;
+  int rc = mdb::begin(env_.get(), MDB_RDONLY, txn);
+  if (rc == 0) rc = mdb::get(txn.get(), tables_.meta, layout::kErrandKey, value);
+  if (rc == MDB_NOTFOUND) return mark;
+  if (rc != 0) return failed(rc, "cannot read how far errands came");
+  if (!po::wire::decode(value, mark)) return tl::unexpected(damaged("the mark of errands"));
+  return mark;
+}
+
 Result<std::uint64_t> LmdbStore::free_space() const {
   auto free = po::free_octets(root_.get());
   if (!free) return tl::unexpected(disk_failure("cannot see the free space", errno));

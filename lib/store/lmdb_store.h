@@ -33,6 +33,7 @@ class LmdbStore final : public Store {
   Result<Usage> usage(std::uint64_t account) const override;
   Result<bool> is_stored(const po::MessageId& id) const override;
   Result<Totals> totals() const override;
+  Result<ErrandMark> errand_mark() const override;
   Result<Head> head(const po::MessageId& id) const override;
   Result<Content> body(const po::MessageId& id) const override;
   Result<std::vector<HopHead>> hops(std::string_view after, std::size_t limit) const override;

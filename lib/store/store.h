@@ -145,7 +145,27 @@ struct Release {
   std::size_t at_most = 128;
 };
 
-using Change = std::variant<Accept, Expunge, Release, Settle>;
+/// The place of an errand in the list of those that have to be done once each (lib/directory/errand.h).
+struct ErrandMark {
+  std::uint64_t generation = 0, number = 0;
+  auto operator<=>(const ErrandMark&) const = default;
+  auto fields() { return std::tie(generation, number); }
+};
+
+/// A step of an errand, all or nothing: takes messages out of the mailbox `empty`, the first ids first, into
+/// the mailbox `into` with the lines that they have, or away. One that `into` has already is only taken out.
+/// When no more are left, `messages` are stored, as for Accept, and in the same transaction the mark is
+/// remembered. If it is the one that is remembered, the errand is done, and nothing is changed. The value: 1
+/// if it is done, 0 if another step is to follow.
+struct Errand {
+  ErrandMark mark;
+  std::uint64_t empty = 0;  ///< 0: none
+  std::uint64_t into = 0;   ///< 0: away; else another mailbox than `empty`
+  std::size_t at_most = 128;
+  std::vector<Accept> messages = {};
+};
+
+using Change = std::variant<Accept, Expunge, Release, Settle, Errand>;
 
 struct Item {
   po::MessageId id;
@@ -223,6 +243,8 @@ class Store {
   [[nodiscard]] virtual Result<Usage> usage(std::uint64_t account) const = 0;
   [[nodiscard]] virtual Result<bool> is_stored(const po::MessageId& id) const = 0;
   [[nodiscard]] virtual Result<Totals> totals() const = 0;
+  /// Of the last errand that was done; zero: none ever was.
+  [[nodiscard]] virtual Result<ErrandMark> errand_mark() const = 0;
 
   // ---- what waits for deliverers
   /// Refused: no such message.

@@ -102,6 +102,14 @@ int TableCursor::first(std::string_view& key, std::string_view& value) {
   return mdb::move(cursor_.get(), MDB_FIRST, key, value);
 }
 
+int TableCursor::at_or_behind(std::string_view& key, std::string_view& value) {
+  return mdb::move(cursor_.get(), MDB_SET_RANGE, key, value);
+}
+
+int TableCursor::next(std::string_view& key, std::string_view& value) {
+  return mdb::move(cursor_.get(), MDB_NEXT, key, value);
+}
+
 // ---- Transaction
 
 int Transaction::begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t spare) {
@@ -161,6 +169,7 @@ int Transaction::apply(const Change& change, Result<std::uint64_t>& result) {
   if (const auto* a = std::get_if<Accept>(&change)) return accept(*a, result);
   if (const auto* e = std::get_if<Expunge>(&change)) return expunge(*e, result);
   if (const auto* s = std::get_if<Settle>(&change)) return settle(*s, result);
+  if (const auto* e = std::get_if<Errand>(&change)) return errand(*e, result);
   return release(std::get<Release>(change), result);
 }
 

@@ -29,6 +29,9 @@ class TableCursor {
   /// MDB_NOTFOUND is no error: the row is not there afterwards.
   int remove(std::string_view key);
   int first(std::string_view& key, std::string_view& value);
+  /// The first row whose key is `key` or comes behind it.
+  int at_or_behind(std::string_view& key, std::string_view& value);
+  int next(std::string_view& key, std::string_view& value);
 
  private:
   mdb::Cursor cursor_;
@@ -40,6 +43,13 @@ class TableCursor {
 
 class Transaction {
  public:
+  /// A message in a mailbox, with its row as it is.
+  struct MovedRow {
+    po::MessageId id;
+    std::uint64_t size = 0;
+    std::string row;
+  };
+
   /// New messages leave `spare` octets of the disk free, besides the reserve.
   int begin(MDB_env* env, const mdb::Tables& tables, std::uint64_t spare);
   /// `result` is set if 0 is returned.
@@ -53,6 +63,7 @@ class Transaction {
   int expunge(const Expunge& change, Result<std::uint64_t>& result);
   int release(const Release& change, Result<std::uint64_t>& result);
   int settle(const Settle& change, Result<std::uint64_t>& result);
+  int errand(const Errand& change, Result<std::uint64_t>& result);
   int look_at(const Accept& change, Result<std::uint64_t>& result);
   int pages_of(const Accept& change, std::uint64_t& pages);
   int pages_of(const std::vector<Waiting>& waiting, std::uint64_t& pages);
@@ -71,6 +82,11 @@ class Transaction {
   int get_head(std::uint64_t account, layout::MailboxHead& head);
   int take_out(std::uint64_t account, const std::vector<po::MessageId>& ids,
                std::vector<po::MessageId>& gone);
+  int look_at_messages(const Errand& change, std::uint64_t& pages, std::vector<const Accept*>& write,
+                       Result<std::uint64_t>& result);
+  int move_out(const Errand& change, std::uint64_t& moved);
+  int first_rows(std::uint64_t account, std::size_t at_most, std::vector<MovedRow>& rows);
+  int move_row(const MovedRow& row, std::uint64_t into, layout::MailboxHead& head);
   int note_released(const po::MessageId& id, std::uint32_t count);
   int lower(const po::MessageId& id, std::uint32_t by);
   int drop(const po::MessageId& id, const layout::MessageRecord& record);

@@ -121,7 +121,8 @@ std::string Checker::check(std::size_t answered, std::size_t begun, bool go_on) 
   auto opened = LmdbStore::open({path_, kMapOctets});
   if (!opened) return "does not open: " + opened.error().text;
   auto holds = [&opened](const Held& held) {
-    return same_ids(**opened, held.mailboxes, kLastAccount) && same_waiting(**opened, held);
+    return same_ids(**opened, held.mailboxes, kLastAccount) && same_waiting(**opened, held) &&
+           (*opened)->errand_mark() == held.errand;
   };
   const Held* expected = &history_.after[answered];
   if (!holds(*expected)) {

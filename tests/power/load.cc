@@ -10,6 +10,7 @@ namespace power {
 
 using store::Accept;
 using store::Change;
+using store::Errand;
 using store::Expunge;
 using store::Release;
 using store::Settle;
@@ -138,6 +139,33 @@ Change Load::next_expunge() {
   return e;
 }
 
+/// The one that was begun goes on until it is done; then the next begins.
+Change Load::next_errand() {
+  if (errand_.mark == now_.errand) {
+    errand_ = {
+        {now_.errand.generation + 1, dice_.below(3)}, dice_.below(kAccounts + 1), 0, 1 + dice_.below(6)};
+    if (dice_.chance(170)) errand_.into = 1 + dice_.below(kAccounts);
+    if (errand_.into == errand_.empty) errand_.into = 0;
+    if (dice_.chance(80)) errand_.messages.push_back(next_accept(dice_.chance(128) ? 700 : 5000));
+  }
+  return errand_;
+}
+
+void Load::note_errand(const Errand& e) {
+  if (e.mark == now_.errand) return;
+  std::size_t moved = 0;
+  Mailboxes& boxes = now_.mailboxes;
+  for (auto box = boxes.find(e.empty); box != boxes.end() && moved < e.at_most; box = boxes.find(e.empty)) {
+    auto row = box->second.extract(box->second.begin());
+    if (box->second.empty()) boxes.erase(box);
+    if (e.into != 0) boxes[e.into].insert(std::move(row));
+    ++moved;
+  }
+  if (moved == e.at_most) return;
+  for (const Accept& a : e.messages) note_accept(a);
+  now_.errand = e.mark;
+}
+
 bool Load::begin_large() {
   Accept a = next_accept(66'000 + dice_.below(30'000));
   auto file = store_->open_body(a.id);
@@ -200,6 +228,8 @@ void Load::note(const Change& change) {
     note_accept(*a);
   } else if (const auto* s = std::get_if<Settle>(&change)) {
     note_settle(*s);
+  } else if (const auto* errand = std::get_if<Errand>(&change)) {
+    note_errand(*errand);
   } else if (const auto* e = std::get_if<Expunge>(&change)) {
     auto box = now_.mailboxes.find(e->account);
     if (box == now_.mailboxes.end()) return;
@@ -215,13 +245,15 @@ bool Load::step() {
   std::vector<Change> batch;
   if (!large_body(batch)) return false;
   for (std::uint64_t n = 1 + dice_.below(6); n > 0; --n) {
-    std::uint64_t what = dice_.below(11);
+    std::uint64_t what = dice_.below(12);
     if (what < 2) {
       batch.push_back(next_expunge());
     } else if (what == 2) {
       batch.emplace_back(Release{dice_.below(40)});
     } else if (what < 6) {
       batch.push_back(next_settle());
+    } else if (what == 11) {
+      batch.push_back(next_errand());
     } else {
       batch.emplace_back(next_accept(kSizes[dice_.below(std::size(kSizes))]));
     }

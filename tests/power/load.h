@@ -26,6 +26,7 @@ using Mailboxes = std::map<std::uint64_t, Mailbox>;    ///< none that is empty
 struct Held {
   Mailboxes mailboxes;
   std::map<store::RecipientKey, store::Waiting> waiting;
+  store::ErrandMark errand;
 };
 
 /// What was asked of the store, and what was answered.
@@ -57,8 +58,10 @@ class Load {
   store::Change next_expunge();
   store::Waiting next_waiting();
   store::Change next_settle();
+  store::Change next_errand();
   void note_accept(const store::Accept& accept);
   void note_settle(const store::Settle& settle);
+  void note_errand(const store::Errand& errand);
   void note(const store::Change& change);
 
   Dice dice_;
@@ -67,6 +70,7 @@ class Load {
   std::unique_ptr<store::LmdbStore> store_;
   History history_;
   Held now_;
+  store::Errand errand_;  ///< that was begun last
   std::uint64_t number_ = 0;
   std::optional<store::Accept> large_;  ///< its file is written in part
   std::string large_rest_;

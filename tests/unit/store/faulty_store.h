@@ -51,6 +51,9 @@ class FaultyStore final : public Store {
   Result<Totals> totals() const override {
     return perhaps([&] { return real_.totals(); });
   }
+  Result<ErrandMark> errand_mark() const override {
+    return perhaps([&] { return real_.errand_mark(); });
+  }
   Result<Head> head(const po::MessageId& id) const override {
     return perhaps([&] { return real_.head(id); });
   }

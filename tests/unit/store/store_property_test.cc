@@ -20,6 +20,7 @@ struct Model {
   Mailboxes mailboxes;
   std::map<RecipientKey, Waiting> waiting;
   std::map<po::MessageId, std::string> known;  ///< accepted ever
+  ErrandMark errand;
 
   void apply(const Change& change) {
     if (const auto* a = std::get_if<Accept>(&change)) {
@@ -28,7 +29,20 @@ struct Model {
       for (const po::MessageId& id : e->ids) mailboxes[e->account].erase(id);
     } else if (const auto* s = std::get_if<Settle>(&change)) {
       settle(*s);
+    } else if (const auto* errand_step = std::get_if<Errand>(&change)) {
+      step(*errand_step);
     }
+  }
+  void step(const Errand& e) {
+    if (e.mark == errand) return;
+    std::size_t moved = 0;
+    for (; moved < e.at_most && !mailboxes[e.empty].empty(); ++moved) {
+      auto row = mailboxes[e.empty].extract(mailboxes[e.empty].begin());
+      if (e.into != 0) mailboxes[e.into].insert(std::move(row));
+    }
+    if (moved == e.at_most) return;
+    for (const Accept& a : e.messages) accept(a);
+    errand = e.mark;
   }
   void accept(const Accept& a) {
     if (!known.emplace(a.id, a.body).second) return;
@@ -58,13 +72,14 @@ struct Model {
 
 class Player {
  public:
-  explicit Player(std::uint64_t seed) : random_(seed) {}
+  /// Steps of errands are not done twice without harm, as all else is: only a whole errand is.
+  explicit Player(std::uint64_t seed, bool errands = true) : random_(seed), errands_(errands) {}
   std::uint64_t below(std::uint64_t n) {
     return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
   }
 
   Change next_change(const Model& model) {
-    switch (below(12)) {
+    switch (below(errands_ ? 13 : 12)) {
       case 0:
         return Release{below(40)};
       case 1:
@@ -74,6 +89,8 @@ class Player {
       case 4:
       case 5:
         return next_settle(model);
+      case 12:
+        return next_errand(model);
       case 6:
         if (model.has(last_.id)) return last_;  // the same once more
         [[fallthrough]];
@@ -131,7 +148,19 @@ class Player {
     return e;
   }
 
+  /// The one that was begun goes on until it is done.
+  Errand next_errand(const Model& model) {
+    if (errand_.mark != model.errand) return errand_;
+    errand_ = {{model.errand.generation + below(2), model.errand.number + 1}, below(13), 0, below(12) + 1};
+    if (below(3) > 0) errand_.into = below(12) + 1;
+    if (errand_.into == errand_.empty) errand_.into = 0;
+    if (below(3) == 0) errand_.messages.push_back(next_accept());
+    return errand_;
+  }
+
   std::mt19937_64 random_;
+  bool errands_;
+  Errand errand_;
   std::uint64_t number_ = 1000;
   Accept last_;
 };
@@ -157,6 +186,7 @@ void check_same(const Store& store, const Model& model) {
     REQUIRE(store.usage(account)->octets == octets);
   }
   REQUIRE(store.totals()->entries == entries);
+  REQUIRE(store.errand_mark() == model.errand);
 }
 
 /// The recipients themselves, and their order by hop and time.
@@ -231,7 +261,7 @@ TEST_CASE("random changes give what a simple model gives") {
 TEST_CASE("under faults, what was done is there, what was unavailable is not") {
   TemporaryStore store;
   FaultyStore faulty(*store, 42, {0.2, 0.2});
-  Player player(7);
+  Player player(7, false);
   Model model;
   int unknown = 0, unavailable = 0;
   for (int i = 0; i < 400; ++i) {
