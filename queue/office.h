@@ -29,6 +29,11 @@ struct Parts {
   std::string hostname;
   std::uint32_t incarnation = 0;  ///< the maker in the ids of what queue itself sends
   Routing routing;
+  /// Of the directory, in order, the first ones behind a position; and how far the directory has come.
+  std::function<po::Result<std::vector<directory::Errand>>(const directory::ErrandPosition&, std::size_t)>
+      errands =
+          [](const directory::ErrandPosition&, std::size_t) { return std::vector<directory::Errand>{}; };
+  std::function<std::uint64_t()> generation = [] { return std::uint64_t{0}; };
   /// The built-in ones while they cannot be read; never null.
   std::function<std::shared_ptr<const directory::Settings>()> settings;
   std::function<std::uint64_t()> min_free_disk;  ///< octets; below it no message is taken

@@ -14,6 +14,7 @@ Server::Server(Parts parts)
       aging_(office_, deliveries_),
       starts_(office_, deliveries_),
       submissions_(office_, deliveries_),
+      errands_(office_, deliveries_),
       watchers_(office_.parts.log),
       orders_(office_.parts.loop, office_.parts.log, office_.parts.order_key, CommandSessions::kMost,
               [this](const po::Order& order) {
@@ -68,6 +69,7 @@ void Server::on_stop(std::uint32_t) {
   stopping_ = true;
   deliveries_.stop();
   aging_.stop();
+  errands_.stop();
   settle();
 }
 

@@ -12,6 +12,7 @@
 #include "queue/command_sessions.h"
 #include "queue/deliveries.h"
 #include "queue/domain_starts.h"
+#include "queue/errands.h"
 #include "queue/office.h"
 #include "queue/pipes.h"
 #include "queue/queue_watch.h"
@@ -26,6 +27,7 @@ class Server final : public po::ModuleHandler {
   void on_peer(const po::messages::Peer& peer, po::Fd fd) override;
   void on_stop(std::uint32_t seconds) override;
   bool on_control(po::Frame& frame) override;
+  void on_directory_changed(std::uint64_t) override { errands_.look(); }
   po::Counters counters() override;
 
  private:
@@ -37,6 +39,7 @@ class Server final : public po::ModuleHandler {
   Aging aging_;
   DomainStarts starts_;
   Submissions submissions_;
+  Errands errands_;
   Watchers watchers_;
   po::OrderDesk orders_;
   std::list<std::shared_ptr<Pipe>> pipes_;

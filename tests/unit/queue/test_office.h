@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -39,7 +40,10 @@ struct TestPeer {
 
 class TestOffice {
  public:
-  explicit TestOffice(store::Store& s) : store_(s) { start(); }
+  explicit TestOffice(store::Store& s, std::vector<directory::Errand> errands_now = {})
+      : errands(std::move(errands_now)), store_(s) {
+    start();
+  }
   void start() {
     server_ = std::make_unique<Server>(Parts{
         .loop = loop_,
@@ -48,7 +52,10 @@ class TestOffice {
         .ticket_key = kKey,
         .order_key = kOrderKey,
         .hostname = "mail.example.org",
-        .routing = queue::testing::routing(),
+        .routing = routing_without_gone(),
+        .errands = [this](const directory::ErrandPosition& after,
+                          std::size_t limit) { return errands_behind(after, limit); },
+        .generation = [this] { return generation; },
         .settings = [] { return queue::testing::settings(); },
         .min_free_disk = [this] { return min_free; },
         .default_limit = [] { return std::uint64_t{0}; },
@@ -104,10 +111,27 @@ class TestOffice {
   }
   Server& server() { return *server_; }
   po::Loop& loop() { return loop_; }
+  std::vector<directory::Errand> errands;
+  std::uint64_t generation = 1'000'000;
+  std::set<std::uint64_t> gone;  ///< accounts that the directory does not know
   std::uint64_t min_free = 0;
   bool lost = false, finished = false;
 
  private:
+  Routing routing_without_gone() {
+    Routing out = queue::testing::routing();
+    out.account = [this, all = out.account](std::uint64_t id) {
+      if (gone.contains(id)) return po::Result<std::optional<directory::Account>>();
+      return all(id);
+    };
+    return out;
+  }
+  std::vector<directory::Errand> errands_behind(const directory::ErrandPosition& after, std::size_t limit) {
+    std::vector<directory::Errand> out;
+    for (const directory::Errand& errand : errands)
+      if (errand.position > after && out.size() < limit) out.push_back(errand);
+    return out;
+  }
   po::Loop loop_;
   po::Log log_;
   store::Store& store_;
