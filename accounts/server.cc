@@ -1,5 +1,7 @@
 #include "accounts/server.h"
 
+#include "lib/system_facts.h"
+
 namespace accounts {
 
 namespace {
@@ -65,7 +67,19 @@ void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
     pipes_.take(peer, std::move(socket));
 }
 
+/// They come before the first of other frames is read, and once: threads see them whole.
+static SystemFacts facts_of(po::messages::SystemFacts facts) {
+  return {std::move(facts.version),         std::move(facts.program_directory),
+          std::move(facts.spool_directory), std::move(facts.mailbox_directory),
+          std::move(facts.log_directory),   std::move(facts.ports),
+          std::move(facts.modules)};
+}
+
 bool Server::on_control(po::Frame& frame) {
+  if (po::messages::SystemFacts facts; frame.decode(facts)) {
+    administration_.set_facts(facts_of(std::move(facts)));
+    return true;
+  }
   po::messages::AdministerAnswer answer;
   if (!frame.decode(answer)) return false;
   commands_.on_administered(frame.serial, answer);

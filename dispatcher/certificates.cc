@@ -66,10 +66,10 @@ Result<Certificate> read_certificate(const CertificateFiles& files) {
   return std::move(one.certificates[0]);
 }
 
-Result<std::vector<Certificate>> read_certificates(const po::config::Config& config) {
+Result<std::vector<Certificate>> read_certificates(const std::vector<CertificateFiles>& all) {
   std::vector<Certificate> out;
   std::size_t octets = 0;
-  for (const CertificateFiles& files : certificate_files(config)) {
+  for (const CertificateFiles& files : all) {
     auto one = read_certificate(files);
     if (!one) return tl::unexpected(one.error());
     octets += one->chain.size() + one->key.size() + 8;

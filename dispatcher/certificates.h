@@ -1,5 +1,6 @@
-// TLS keys: read by the dispatcher (as root at start, as the suite's user at reload), handed to smtpd and
-// pop3d as octets. Without a `certificate` line a self-signed one is made in SPOOL/tls on first start.
+// TLS keys: read by the dispatcher (as root at start, as the suite's user at reload), handed to smtpd,
+// pop3d and wwwd as octets; wwwd may have its own. Without a `certificate` line a self-signed one is made in
+// SPOOL/tls on first start.
 #pragma once
 
 #include <string>
@@ -19,7 +20,7 @@ namespace dispatcher {
                                                         const Identity& who);
 /// Reads all, and checks that each key fits.
 [[nodiscard]] po::Result<std::vector<po::messages::Certificate>> read_certificates(
-    const po::config::Config& config);
+    const std::vector<po::config::CertificateFiles>& files);
 /// For `check`: one certificate's files.
 [[nodiscard]] po::Result<po::messages::Certificate> read_certificate(
     const po::config::CertificateFiles& files);

@@ -81,7 +81,10 @@ static bool check_identity(const Config& config, Findings& f, Identity& who) {
 static void check_programs(const Config& config, Findings& f) {
   bool root = geteuid() == 0;
   std::string problem;
-  for (const char* name : {"post.office", "accounts", "queue", "smtp-deliver", "smtpd", "pop3d", "fingerd"}) {
+  for (const char* name :
+       {"post.office", "accounts", "queue", "smtp-deliver", "smtpd", "pop3d", "fingerd", "wwwd", "story"}) {
+    bool web = std::string_view(name) == "wwwd" || std::string_view(name) == "story";
+    if (web && config.processes(name) == 0) continue;
     std::string path = config.program(name);
     struct stat st {};
     if (stat(path.c_str(), &st) != 0) {
@@ -106,8 +109,13 @@ static void check_programs(const Config& config, Findings& f) {
 }
 
 static void check_certificates(const Config& config, Findings& f, const Identity& who) {
-  for (const auto& files : certificate_files(config)) {
-    if (config.certificates.empty() && access(files.chain.c_str(), F_OK) != 0 && errno == ENOENT) {
+  std::vector<po::config::CertificateFiles> all = certificate_files(config);
+  std::size_t mail = all.size();
+  all.insert(all.end(), config.web_certificates.begin(), config.web_certificates.end());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const po::config::CertificateFiles& files = all[i];
+    if (i < mail && config.certificates.empty() && access(files.chain.c_str(), F_OK) != 0 &&
+        errno == ENOENT) {
       f.good("no certificate yet: start makes a self-signed one");
       continue;
     }

@@ -2,6 +2,10 @@
 // who asks; here it is done. (The rest of Supervisor is in supervisor.cc.)
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <ctime>
 
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
@@ -73,11 +77,47 @@ bool Supervisor::on_pass_command(Child&, Frame& frame) {
 
 // ---- status
 
+static void add_certificates(const std::vector<po::config::CertificateFiles>& files,
+                             const std::vector<po::messages::Certificate>& certificates,
+                             std::string_view used_by, std::vector<CertificateStatus>& out) {
+  for (std::size_t i = 0; i < std::min(files.size(), certificates.size()); ++i) {
+    CertificateStatus one{files[i].chain, std::string(used_by), {}, {}};
+    auto days = po::certificate_days_left(certificates[i].chain);
+    if (days) one.days = *days;
+    one.text = !days ? days.error().text : *days < 0 ? "has ended" : fmt::format("{} days left", *days);
+    out.push_back(std::move(one));
+  }
+}
+
+static DiskStatus disk_status(std::string name, const std::string& path) {
+  DiskStatus disk{std::move(name), path, 0, 0};
+  struct statvfs v {};
+  if (statvfs(path.c_str(), &v) != 0) return disk;
+  disk.free = static_cast<std::uint64_t>(v.f_bavail) * v.f_frsize;
+  disk.size = static_cast<std::uint64_t>(v.f_blocks) * v.f_frsize;
+  return disk;
+}
+
 StatusHead Supervisor::head() const {
-  StatusHead h{instance_.config.hostname, kVersion, instance_.config.file, "none"};
-  if (instance_.certificates.empty()) return h;
-  auto days = po::certificate_days_left(instance_.certificates.front().chain);
-  h.certificate = !days ? days.error().text : *days < 0 ? "has ended" : fmt::format("{} days left", *days);
+  const Config& config = instance_.config;
+  StatusHead h{config.hostname, kVersion, config.file, {}, {}, {}, {}, 0, 0, {}};
+  bool own = !instance_.web_certificates.empty();
+  add_certificates(certificate_files(config), instance_.certificates, own ? "mail" : "mail and web",
+                   h.certificates);
+  add_certificates(config.web_certificates, instance_.web_certificates, "web", h.certificates);
+  h.program_directory = config.program_directory;
+  h.disks = {disk_status("spool", config.spool_directory), disk_status("mailbox", config.mailbox_directory),
+             disk_status("log", config.log_directory)};
+  auto add_port = [&h](const po::config::Service& s, std::string where) {
+    h.ports.push_back({s.name, std::string(po::config::protocol_name(s.protocol)), std::move(where),
+                       s.program, s.implicit_tls});
+  };
+  for (const Port& port : instance_.ports.ports) add_port(port.service, port.endpoint().text());
+  for (const auto& service : config.services)
+    if (service.inetd && !service.off) add_port(service, "inetd");
+  h.now = std::time(nullptr);
+  h.started = h.now - std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_).count();
+  h.history = history_.json(h.now);
   return h;
 }
 
@@ -156,15 +196,18 @@ Result<std::string> Supervisor::reload() {
   Config& fresh = parsed.config;
   Config probe = instance_.config;
   probe.certificates = fresh.certificates;
-  auto certificates = read_certificates(probe);
-  if (!certificates) {
-    return po::permanent(certificates.error().text +
+  auto certificates = read_certificates(certificate_files(probe));
+  auto web = read_certificates(fresh.web_certificates);
+  if (!certificates || !web) {
+    return po::permanent((certificates ? web : certificates).error().text +
                          fmt::format("; the key must be readable by group {} to be reloaded without root",
                                      instance_.who.group));
   }
   std::string restart = needs_restart(instance_.config, fresh);
   instance_.certificates = std::move(*certificates);
   instance_.config.certificates = fresh.certificates;
+  instance_.web_certificates = std::move(*web);
+  instance_.config.web_certificates = fresh.web_certificates;
   instance_.config.log_size = fresh.log_size;
   instance_.config.log_files = fresh.log_files;
   instance_.config.log_days = fresh.log_days;
@@ -174,9 +217,9 @@ Result<std::string> Supervisor::reload() {
     files_.remove_old();
   }
   for (Child& child : children_) send_certificates(child);
+  std::size_t read = instance_.certificates.size() + instance_.web_certificates.size();
   std::string said =
-      fmt::format("{} certificate{} and the log file were read anew.\n", instance_.certificates.size(),
-                  instance_.certificates.size() == 1 ? "" : "s");
+      fmt::format("{} certificate{} and the log file were read anew.\n", read, read == 1 ? "" : "s");
   said += apply_services(fresh);
   if (!restart.empty()) said += fmt::format("These wait for `post.office restart` by root: {}.\n", restart);
   log_.event("reloaded").kv("needs_restart", restart);

@@ -10,6 +10,7 @@
 #include "accounts/commands.h"
 #include "dispatcher/check.h"
 #include "dispatcher/client.h"
+#include "dispatcher/dns_check.h"
 #include "dispatcher/run_state.h"
 #include "dispatcher/start.h"
 #include "dispatcher/stopped.h"
@@ -28,7 +29,7 @@ constexpr const char* kHelp =
     "  restart                  stop and start\n"
     "  reload                   new certificates, log files, numbers of processes\n"
     "  status [--json]          every process: pid, up time, restarts, sessions, rate\n"
-    "  check                    configuration, owners, modes, ports, certificates, space\n"
+    "  check [--dns]            configuration, owners, modes, ports, certificates, space; or DNS\n"
     "  account list|show|add|set|passwd|lock|unlock|remove\n"
     "  form list|show|set       System Configuration, Mail Routing, Mail Queue and others\n"
     "  alias list|add|remove    channel aliases\n"
@@ -83,9 +84,9 @@ std::string wrong_words(const std::vector<std::string>& words) {
   struct Verb {
     std::string_view word, option;  // the one option that may follow, if any
   };
-  static constexpr Verb kVerbs[] = {
-      {"start", "--foreground"}, {"stop", ""},  {"shutdown", ""}, {"restart", ""}, {"reload", ""},
-      {"status", "--json"},      {"check", ""}, {"version", ""}};
+  static constexpr Verb kVerbs[] = {{"start", "--foreground"}, {"stop", ""},   {"shutdown", ""},
+                                    {"restart", ""},           {"reload", ""}, {"status", "--json"},
+                                    {"check", "--dns"},        {"version", ""}};
   for (const Verb& verb : kVerbs) {
     if (words[0] != verb.word) continue;
     bool option = words.size() == 2 && !verb.option.empty() && words[1] == verb.option;
@@ -146,7 +147,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   po::config::Parsed parsed = po::config::read(absolute(options.file));
-  if (words[0] == "check") return run_check(parsed);
+  if (words[0] == "check") return words.size() == 2 ? run_dns_check(parsed) : run_check(parsed);
   for (const std::string& problem : parsed.problems) fmt::print(stderr, "{}\n", problem);
   if (!parsed.problems.empty()) return 1;
   const po::config::Config& config = parsed.config;

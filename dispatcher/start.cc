@@ -143,9 +143,12 @@ static Result<void> before_drop(Instance& instance, std::vector<InheritedSocket>
   auto made = make_certificate_if_none(config, *who);
   if (!made) return tl::unexpected(made.error());
   if (*made) report.say(fmt::format("made a self-signed certificate in {}/tls", config.spool_directory));
-  auto certificates = read_certificates(config);
+  auto certificates = read_certificates(certificate_files(config));
   if (!certificates) return tl::unexpected(certificates.error());
   instance.certificates = std::move(*certificates);
+  auto web = read_certificates(config.web_certificates);
+  if (!web) return tl::unexpected(web.error());
+  instance.web_certificates = std::move(*web);
   return {};
 }
 

@@ -14,8 +14,9 @@ std::string duration_text(std::int64_t s) {
 }
 
 std::string status_text(const StatusHead& head, const std::vector<StatusRow>& rows) {
-  std::string out = fmt::format("Post.Office {} on {}, {}; certificate: {}\n\n", head.version, head.hostname,
-                                head.config_file, head.certificate);
+  std::string out =
+      fmt::format("Post.Office {} on {}, {}; certificate: {}\n\n", head.version, head.hostname,
+                  head.config_file, head.certificates.empty() ? "none" : head.certificates.front().text);
   constexpr auto kLine = "{:<11} {:<16} {:<9} {:>8} {:>13} {:>8} {:>8} {:>10} {:>8} {:>8} {:>7}\n";
   out += fmt::format(kLine, "PROCESS", "MODULE", "STATE", "PID", "UP", "RESTARTS", "SESSIONS", "SERVED",
                      "REFUSED", "RATE/S", "ALIVE");
@@ -28,10 +29,41 @@ std::string status_text(const StatusHead& head, const std::vector<StatusRow>& ro
   return out;
 }
 
+/// A list of objects, one for each.
+template <class T, class F>
+static std::string list_json(std::string_view name, const std::vector<T>& all, const F& one) {
+  std::string out = fmt::format("\"{}\":[", name);
+  for (std::size_t i = 0; i < all.size(); ++i) out += (i == 0 ? "{" : ",{") + one(all[i]) + "}";
+  return out + "]";
+}
+
+static std::string certificate_json(const CertificateStatus& c) {
+  return fmt::format("\"file\":{},\"used_by\":{},\"days\":{},\"text\":{}", json_string(c.file),
+                     json_string(c.used_by), c.days ? std::to_string(*c.days) : "null", json_string(c.text));
+}
+
+static std::string head_json(const StatusHead& head) {
+  std::string out = fmt::format(
+      "\"hostname\":{},\"version\":{},\"config\":{},\"now\":{},\"started\":{},\"program_directory\":{}",
+      json_string(head.hostname), json_string(head.version), json_string(head.config_file), head.now,
+      head.started, json_string(head.program_directory));
+  if (!head.certificates.empty())
+    out += fmt::format(",\"certificate\":{{{}}}", certificate_json(head.certificates.front()));
+  out += "," + list_json("certificates", head.certificates, certificate_json);
+  out += "," + list_json("disks", head.disks, [](const DiskStatus& d) {
+           return fmt::format("\"name\":{},\"path\":{},\"free\":{},\"size\":{}", json_string(d.name),
+                              json_string(d.path), d.free, d.size);
+         });
+  out += "," + list_json("ports", head.ports, [](const PortStatus& p) {
+           return fmt::format("\"service\":{},\"protocol\":{},\"address\":{},\"program\":{},\"tls\":{}",
+                              json_string(p.service), json_string(p.protocol), json_string(p.address),
+                              json_string(p.program), p.tls);
+         });
+  return out + ",\"history\":" + (head.history.empty() ? "null" : head.history);
+}
+
 std::string status_json(const StatusHead& head, const std::vector<StatusRow>& rows) {
-  std::string out =
-      fmt::format("{{\"hostname\":{},\"version\":{},\"config\":{},\"processes\":[",
-                  json_string(head.hostname), json_string(head.version), json_string(head.config_file));
+  std::string out = "{" + head_json(head) + ",\"processes\":[";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const StatusRow& r = rows[i];
     out += fmt::format(

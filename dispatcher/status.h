@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,27 @@ struct StatusRow {
   std::int64_t last_alive = -1;  ///< seconds ago; -1: nothing heard yet
 };
 
+struct CertificateStatus {
+  std::string file, used_by;         ///< "mail", "web", "mail and web"
+  std::optional<std::int64_t> days;  ///< left; below 0: it has ended
+  std::string text;                  ///< "23 days left", for people
+};
+struct DiskStatus {
+  std::string name, path;            ///< "spool", its directory
+  std::uint64_t free = 0, size = 0;  ///< octets; size 0: not known
+};
+struct PortStatus {
+  std::string service, protocol, address, program;
+  bool tls = false;  ///< from the start
+};
+
 struct StatusHead {
-  std::string hostname, version, config_file;
-  std::string certificate;  ///< "23 days left", for people
+  std::string hostname, version, config_file, program_directory;
+  std::vector<CertificateStatus> certificates;  ///< the default one first
+  std::vector<DiskStatus> disks;
+  std::vector<PortStatus> ports;
+  std::int64_t now = 0, started = 0;  ///< seconds since 1970
+  std::string history;                ///< RateHistory::json()
 };
 
 [[nodiscard]] std::string status_text(const StatusHead& head, const std::vector<StatusRow>& rows);

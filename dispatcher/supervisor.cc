@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "dispatcher/spawn.h"
+#include "dispatcher/system_facts.h"
 #include "lib/sandbox.h"
 
 namespace dispatcher {
@@ -165,13 +166,16 @@ Result<void> Supervisor::wire(Child& child, const WelcomeParts& parts) {
     }
   }
   send_certificates(child);
+  if (child.spec.role == Role::kAccounts) child.control->send(0, system_facts(instance_.config));
   child.control->send(0, po::messages::Start{});
   return {};
 }
 
 void Supervisor::send_certificates(Child& child) {
   if (!child.control || !wants_certificates(child.spec.role)) return;
-  child.control->send(0, po::messages::Certificates{instance_.certificates, session_keys_.keys()});
+  bool own = child.spec.role == Role::kWwwd && !instance_.web_certificates.empty();
+  child.control->send(0, po::messages::Certificates{own ? instance_.web_certificates : instance_.certificates,
+                                                    session_keys_.keys()});
 }
 
 // ---- what children say
@@ -253,7 +257,13 @@ void Supervisor::on_alive(Child& child, const po::messages::Notice& notice) {
     child.rate += (rate - child.rate) * std::min(1.0, seconds / 10);
   }
   child.last_alive = now;
-  child.last = notice;
+  // A child that was started again counts from nothing, and `last` has been cleared for it. A datagram that
+  // overtook another would count backwards.
+  if (notice.served >= child.last.served && notice.failures >= child.last.failures) {
+    history_.add(module_name(child.spec.role), notice.served - child.last.served,
+                 notice.failures - child.last.failures, std::time(nullptr));
+    child.last = notice;
+  }
 }
 
 // ---- death

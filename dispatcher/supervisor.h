@@ -14,6 +14,7 @@
 #include "dispatcher/hand_overs.h"
 #include "dispatcher/logs.h"
 #include "dispatcher/notices.h"
+#include "dispatcher/rate_history.h"
 #include "dispatcher/restart.h"
 #include "dispatcher/run_state.h"
 #include "dispatcher/services.h"
@@ -112,6 +113,7 @@ class Supervisor {
   Hooks hooks_;
   OnStopAsked on_stop_asked_;
   NoticeHub hub_;
+  RateHistory history_;
   po::messages::Key ticket_key_ = random_key();
   po::messages::Key order_key_ = random_key();
   SessionTicketKeys session_keys_;

@@ -432,6 +432,12 @@ std::string Endpoint::text() const {
 std::string Config::run_path(std::string_view name) const {
   return fmt::format("{}/run/{}", spool_directory, name);
 }
+std::string_view protocol_name(Protocol protocol) {
+  auto at = std::find_if(std::begin(kProtocols), std::end(kProtocols),
+                         [protocol](const ProtocolRow& row) { return row.protocol == protocol; });
+  return at == std::end(kProtocols) ? std::string_view() : at->name;
+}
+
 std::string Config::program(std::string_view name) const {
   return fmt::format("{}/{}", program_directory, name);
 }

@@ -38,6 +38,9 @@ struct Service {
   int line = 0;
 };
 
+/// As the configuration names it: "local-submission".
+[[nodiscard]] std::string_view protocol_name(messages::Protocol protocol);
+
 struct CertificateFiles {
   std::string chain, key;
   int line = 0;

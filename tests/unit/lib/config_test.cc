@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <string>
@@ -26,10 +27,13 @@ TEST_CASE("an empty file is the standard system") {
   const Config& c = p.config;
   CHECK(c.user == "mta");
   CHECK(c.spool_directory == "/var/spool/post.office");
-  CHECK(c.services.size() == 7);
+  CHECK(c.services.size() == 9);
   CHECK(c.processes("smtpd") == 2);
   CHECK(c.processes("pop3d") == 1);
   CHECK(c.processes("accounts") == 1);
+  CHECK(c.processes("wwwd") == 1);
+  CHECK(c.processes("fingerd") == 1);
+  CHECK(c.processes("story") == 1);
   CHECK(c.processes("smtp-deliver") == 2);
   CHECK(good("smtp-deliver 5\n").config.processes("smtp-deliver") == 5);
   CHECK(good("smtp-deliver off\n").config.processes("smtp-deliver") == 0);
@@ -56,12 +60,53 @@ TEST_CASE("inetd stands for an address, alone or beside others") {
   CHECK(c.services[0].listen.size() == 1);
 }
 
+TEST_CASE("the web and finger") {
+  Config c = good("").config;
+  auto web =
+      std::find_if(c.services.begin(), c.services.end(), [](const Service& s) { return s.name == "web"; });
+  auto finger =
+      std::find_if(c.services.begin(), c.services.end(), [](const Service& s) { return s.name == "finger"; });
+  REQUIRE(web != c.services.end());
+  REQUIRE(finger != c.services.end());
+  CHECK(web->protocol == Protocol::kHttp);
+  CHECK(web->implicit_tls);
+  CHECK(web->listen[0].text() == "0.0.0.0:81");
+  CHECK(web->listen[1].text() == "[::]:81");
+  CHECK(finger->protocol == Protocol::kFinger);
+  CHECK(finger->listen[0].text() == "0.0.0.0:79");
+  // Story is there for wwwd alone.
+  c = good("service w http 127.0.0.1:8080 wwwd processes=3\nservice f finger inetd fingerd\n").config;
+  CHECK(c.processes("wwwd") == 3);
+  CHECK(c.processes("story") == 1);
+  CHECK_FALSE(c.services[0].implicit_tls);
+  CHECK(c.services[1].inetd);
+  CHECK(good("service f finger 127.0.0.1:79 fingerd\n").config.processes("story") == 0);
+  CHECK(good("service w http 127.0.0.1:80 wwwd off\n").config.processes("story") == 0);
+  for (const char* bad :
+       {"service f finger 127.0.0.1:79 fingerd tls=implicit\n", "service w http 127.0.0.1:80 fingerd\n",
+        "service w https 127.0.0.1:80 wwwd\n", "web-certificate /c.pem\n", "web-certificate c.pem k.pem\n"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse(bad, "f").problems.empty());
+  }
+}
+
+TEST_CASE("protocols have names") {
+  CHECK(protocol_name(Protocol::kHttp) == "http");
+  CHECK(protocol_name(Protocol::kLocalSubmission) == "local-submission");
+  for (const Service& service : good("").config.services) {
+    std::string line = "service x " + std::string(protocol_name(service.protocol)) + " " +
+                       service.listen[0].text() + " " + service.program + "\n";
+    CHECK(good(line).config.services[0].protocol == service.protocol);
+  }
+}
+
 TEST_CASE("every key") {
   Parsed p = good(
       "hostname Mail.Example.ORG\nuser po\ngroup po\nadmin-group wheel\nprogram-directory /opt/post.office/\n"
       "spool-directory /s\nmailbox-directory /m\nlog-directory /l\nlog stderr\nlog-size 5\nlog-files "
       "3\nlog-days 7\n"
-      "certificate /c.pem /k.pem # comment\ncertificate /c2.pem /k2.pem\nresolver 192.0.2.1\nresolver "
+      "certificate /c.pem /k.pem # comment\ncertificate /c2.pem /k2.pem\n"
+      "web-certificate /w.pem /wk.pem\nresolver 192.0.2.1\nresolver "
       "[2001:db8::1]:5353\n"
       "service in smtp 127.0.0.1:2525 smtpd processes=4 sessions=50\n"
       "service out submission [::1]:2587,127.0.0.1:2587 smtpd off\n"
@@ -74,6 +119,9 @@ TEST_CASE("every key") {
   CHECK(c.log_size == 5U << 20);
   CHECK(c.certificates.size() == 2);
   CHECK(c.certificates[1].key == "/k2.pem");
+  REQUIRE(c.web_certificates.size() == 1);
+  CHECK(c.web_certificates[0].chain == "/w.pem");
+  CHECK(c.web_certificates[0].key == "/wk.pem");
   CHECK(c.resolvers == std::vector<std::string>{"192.0.2.1", "[2001:db8::1]:5353"});
   REQUIRE(c.services.size() == 3);
   CHECK(c.services[0].processes == 4);
