@@ -2,13 +2,18 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lib/directory/reader.h"
 #include "lib/inetd.h"
+#include "lib/interfaces.h"
 #include "lib/module.h"
 #include "wwwd/server.h"
+#include "wwwd/setup_desk.h"
 #include "wwwd/site.h"
 
 namespace {
@@ -43,8 +48,11 @@ int main(int argc, char** argv) {
   po::Module module = po::Module::start_or_die(po::messages::Role::kWwwd);
   directory::Reader directory = before_confine_open_directory_or_die(module);
   po::ResolverOptions resolver = before_confine_resolver_options_or_die(module);
+  std::vector<po::messages::NetAddress> interfaces = po::own_addresses();
   module.confine_or_die();
-  wwwd::Site site(module.loop(), module.log(), module.welcome().hostname);
+  const std::string& hostname = module.welcome().hostname;
+  auto desk = std::make_shared<wwwd::SetupDesk>(module.loop(), resolver, hostname, std::move(interfaces));
+  wwwd::Site site(module.loop(), module.log(), hostname, desk);
   wwwd::Server server(module, directory, std::move(resolver), site);
   return module.run(server);
 }

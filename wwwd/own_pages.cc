@@ -24,14 +24,9 @@ void own_history(const VisitPtr& visit) {
   show_history(visit, place);
 }
 
-void first_page(const VisitPtr& visit) {
-  visit->see_other(visit->viewer().postmaster ? "/accounts" : "/account");
-}
-
 }  // namespace
 
 void add_own_pages(Routes& routes) {
-  routes.add({.pattern = "/", .get = first_page});
   routes.add({.pattern = "/account",
               .get = [](const VisitPtr& v) { show_form(v, own_place(*v)); },
               .post = [](const VisitPtr& v) { submit_form(v, own_place(*v)); },

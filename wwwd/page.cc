@@ -12,11 +12,19 @@ struct Entry {
 };
 
 constexpr Entry kPostmasterEntries[] = {
-    {"/accounts", "Accounts"},
+    {"/", "Overview"},         {"/accounts", "Accounts"},       {"/queue", "Queue"},
+    {"/story", "Messages"},    {"/route", "Routing rehearsal"}, {"/setup", "Set-up check"},
     {"/settings", "Settings"},
 };
 constexpr Entry kOwnEntries[] = {
     {"/account", "Your account"},
+    {"/account/passwords", "Application passwords"},
+    {"/account/sign-ins", "Sign-ins"},
+    {"/account/history", "History"},
+};
+constexpr Entry kUserEntries[] = {
+    {"/account", "Your account"},
+    {"/story", "Your messages"},
     {"/account/passwords", "Application passwords"},
     {"/account/sign-ins", "Sign-ins"},
     {"/account/history", "History"},
@@ -41,9 +49,13 @@ void write_entries(Html& h, const Entries& entries, std::string_view place) {
 
 void write_navigation(Html& h, const Viewer& viewer, std::string_view place) {
   h.open("nav", {{"class", "places"}, {"aria-label", "Main"}});
-  if (viewer.postmaster) write_entries(h, kPostmasterEntries, place);
-  if (viewer.postmaster) h.element("p", {{"class", "places-title"}}, "You");
-  write_entries(h, kOwnEntries, place);
+  if (viewer.postmaster) {
+    write_entries(h, kPostmasterEntries, place);
+    h.element("p", {{"class", "places-title"}}, "You");
+    write_entries(h, kOwnEntries, place);
+  } else {
+    write_entries(h, kUserEntries, place);
+  }
   h.close("nav");
 }
 

@@ -2,11 +2,16 @@
 
 namespace wwwd {
 
-void add_all_pages(Routes& routes) {
+void add_all_pages(Routes& routes, const std::shared_ptr<SetupDesk>& desk) {
+  add_front_page(routes);
   add_own_pages(routes);
   add_account_pages(routes);
   add_access_pages(routes);
   add_settings_pages(routes);
+  add_queue_pages(routes);
+  add_story_page(routes);
+  add_route_page(routes);
+  add_setup_page(routes, desk);
 }
 
 }  // namespace wwwd

@@ -7,12 +7,13 @@
 
 namespace wwwd {
 
-Site::Site(const po::Loop& loop, po::Log& log, std::string host) : host_(std::move(host)), pipes_(loop, log) {
+Site::Site(const po::Loop& loop, po::Log& log, std::string host, const std::shared_ptr<SetupDesk>& desk)
+    : host_(std::move(host)), pipes_(loop, log) {
   add_log_in_pages(routes_,
                    [this](const auto& exchange, std::string token, std::string path, Parameters fields) {
                      resume(exchange, std::move(token), std::move(path), std::move(fields));
                    });
-  add_all_pages(routes_);
+  add_all_pages(routes_, desk);
 }
 
 static Response method_not_allowed() {

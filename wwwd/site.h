@@ -11,10 +11,12 @@
 
 namespace wwwd {
 
+class SetupDesk;
+
 class Site final : public Handler {
  public:
   /// `host`: the system's name, shown on each page.
-  Site(const po::Loop& loop, po::Log& log, std::string host);
+  Site(const po::Loop& loop, po::Log& log, std::string host, const std::shared_ptr<SetupDesk>& desk);
 
   void on_request(std::shared_ptr<Exchange> exchange) override;
   std::unique_ptr<BodySink> stream_body(const std::shared_ptr<Exchange>& exchange,

@@ -58,8 +58,7 @@ bool Visit::accept_standing(WebStanding standing, std::string_view text) {
       ask_log_in();
       return false;
     case WebStanding::kNotAllowed:
-      refuse(403, "Not for this account",
-             fmt::format("{} may not see or do this. A Postmaster can.", viewer_.address));
+      refuse_user();
       return false;
     case WebStanding::kForged:
       refuse(
@@ -149,6 +148,11 @@ void Visit::refuse(int status, std::string_view title, std::string_view text) {
   page.status = status;
   page.body.element("p", text);
   show(std::move(page));
+}
+
+void Visit::refuse_user() {
+  refuse(403, "Not for this account",
+         fmt::format("{} may not see or do this. A Postmaster can.", viewer_.address));
 }
 
 void Visit::not_found() {

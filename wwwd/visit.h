@@ -76,6 +76,8 @@ class Visit : public std::enable_shared_from_this<Visit> {
   /// A page that says one thing.
   void refuse(int status, std::string_view title, std::string_view text);
   void not_found();
+  /// For who is logged in, but is no Postmaster.
+  void refuse_user();
   /// The beginning of each form that changes something: <form>, the seal, what is hidden in it. The caller
   /// closes "form".
   void open_form(Html& h, std::string_view action,

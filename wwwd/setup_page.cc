@@ -1,0 +1,132 @@
+#include "wwwd/setup_page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "wwwd/command_answer.h"
+#include "wwwd/system_status.h"
+#include "wwwd/visit.h"
+#include "wwwd/words.h"
+
+namespace wwwd {
+
+using namespace po::messages;
+using Severity = po::SetupFinding::Severity;
+
+// ---- findings
+
+namespace {
+
+constexpr std::size_t kMostFindings = 150;
+
+struct Look {
+  std::string_view css, word;
+};
+
+Look look_of(Severity severity) {
+  switch (severity) {
+    case Severity::kGood:
+      return {"tag good", "good"};
+    case Severity::kNote:
+      return {"tag warning", "look at it"};
+    case Severity::kWrong:
+      break;
+  }
+  return {"tag bad", "wrong"};
+}
+
+void write_finding(Html& h, const po::SetupFinding& f) {
+  Look look = look_of(f.severity);
+  h.open("li", {{"class", "finding"}});
+  h.open("p").element("span", {{"class", look.css}}, look.word).text(" ");
+  h.element("strong", shortened(f.subject, 300)).text(" ").text(shortened(f.text, 800)).close("p");
+  if (!f.record.empty()) {
+    h.element("p", {{"class", "hint"}}, "For the zone:");
+    h.element("pre", {{"class", "record"}, {"tabindex", "0"}}, shortened(f.record, 800));
+  }
+  h.close("li");
+}
+
+}  // namespace
+
+void write_findings(Html& h, const std::vector<po::SetupFinding>& findings) {
+  std::vector<const po::SetupFinding*> sorted;
+  for (const po::SetupFinding& f : findings) sorted.push_back(&f);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto* a, const auto* b) { return a->severity > b->severity; });
+  h.open("ul", {{"class", "findings"}});
+  for (std::size_t i = 0; i < sorted.size() && i < kMostFindings; ++i) write_finding(h, *sorted[i]);
+  h.close("ul");
+  if (sorted.size() > kMostFindings)
+    h.element("p",
+              fmt::format("The first {} of {}, the worst first.", kMostFindings, count_text(sorted.size())));
+}
+
+// ---- the page
+
+namespace {
+
+std::vector<std::string> values_of(const WebForm& form, std::string_view field) {
+  for (const WebField& f : form.values)
+    if (f.name == field) return f.values;
+  return {};
+}
+
+void write_certificate(Html& h, const SystemStatus& system) {
+  h.element("h2", "Certificate");
+  if (system.certificate_days && *system.certificate_days >= 0) {
+    h.element("p", fmt::format("Good for {} more.",
+                               count_of(static_cast<std::uint64_t>(*system.certificate_days), "day")));
+  } else if (system.certificate_days) {
+    h.element("p", "It has ended: mail programs refuse to connect, or warn.");
+  } else {
+    h.element("p", system.certificate.empty() ? "Not known just now." : system.certificate);
+  }
+  h.element(
+      "p", {{"class", "hint"}},
+      "Put a new one where post.office.conf says; post.office reload takes it without ending a session.");
+}
+
+void show_setup(const VisitPtr& visit, const SetupDesk::Findings& findings, const SystemStatus& system) {
+  Page page;
+  page.title = "Set-up check";
+  page.place = "/setup";
+  Html& h = page.body;
+  auto wrong = std::count_if(findings.begin(), findings.end(),
+                             [](const auto& f) { return f.severity == Severity::kWrong; });
+  h.element(
+      "p", {{"class", "lead"}},
+      "What other hosts find of this one in DNS, asked just now. A record that is missing stands below its "
+      "finding, ready to be pasted into the zone of the domain.");
+  h.element("h2", wrong == 0 ? std::string("DNS") : fmt::format("DNS: {} wrong", wrong));
+  write_findings(h, findings);
+  write_certificate(h, system);
+  visit->show(std::move(page));
+}
+
+void setup_page(const VisitPtr& visit, const std::shared_ptr<SetupDesk>& desk) {
+  check_setup(visit, *desk, [visit](const SetupDesk::Findings& findings) {
+    auto copy = std::make_shared<SetupDesk::Findings>(findings);
+    visit->ask<WebAskStatus>({}, [visit, copy](WebStatus& status) {
+      auto json = parse_json(status.text);
+      show_setup(visit, *copy, read_system_status(json ? *json : Json()));
+    });
+  });
+}
+
+}  // namespace
+
+void check_setup(const std::shared_ptr<Visit>& visit, SetupDesk& desk, SetupDesk::OnFindings then) {
+  WebShowForm question;
+  question.form = "mail-routing";
+  visit->ask<WebShowForm>(std::move(question), [&desk, then = std::move(then)](WebForm& form) {
+    desk.check(values_of(form, "Local-Mail-Domains"), values_of(form, "Relay-Domains"), then);
+  });
+}
+
+void add_setup_page(Routes& routes, std::shared_ptr<SetupDesk> desk) {
+  routes.add({.pattern = "/setup", .get = [desk](const VisitPtr& visit) { setup_page(visit, desk); }});
+}
+
+}  // namespace wwwd
