@@ -179,6 +179,7 @@ fuzz_finger_query_DIRS := fingerd
 fuzz_http_request_DIRS := wwwd
 fuzz_form_query_DIRS   := wwwd
 fuzz_json_DIRS         := wwwd
+fuzz_multipart_DIRS    := wwwd
 fuzz_smtp_reply_DIRS   := deliver
 fuzz_smtp_client_DIRS  := deliver
 fuzz_to_7bit_DIRS      := deliver

@@ -317,11 +317,15 @@ void Connection::admit() {
                              "Open the page again and send the form from there."),
                   "another site's form", without_body_);
   }
-  if (request.post() && head_.length > 0 && request.media_type != kFormType &&
-      request.media_type != kTextType)
-    return refuse({415, "a POST is application/x-www-form-urlencoded or text/plain"});
   request.fields = std::move(head_.fields);
   begin_body();
+}
+
+/// Of a body that is gathered here; a sink judges its own.
+bool Connection::takes_media_type() const {
+  const Request& request = gathering_->request();
+  return !request.post() || head_.length == 0 || request.media_type == kFormType ||
+         request.media_type == kTextType;
 }
 
 void Connection::begin_body() {
@@ -331,6 +335,8 @@ void Connection::begin_body() {
   octets_ = 0;
   if (head_.method == Method::kPost) sink_ = around_.handler.stream_body(gathering_, head_.length);
   if (state_ != State::kBody) return sink_.reset();  // answered already
+  if (!sink_ && !takes_media_type())
+    return refuse({415, "a POST is application/x-www-form-urlencoded or text/plain"});
   if (!sink_ && head_.length > kMaxBody) return refuse({413, "the body is larger than 1 MiB"});
   continue_due_ = head_.expects_continue;
   if (!body_paused_) send_continue();

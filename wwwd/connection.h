@@ -105,6 +105,7 @@ class Connection final : public po::StreamHandler {
   void check_access();
   void admit();
   void begin_body();
+  [[nodiscard]] bool takes_media_type() const;
   void on_body(std::string_view piece);
   void on_request_end();
   void gather(std::string_view piece);

@@ -12,9 +12,9 @@ struct Entry {
 };
 
 constexpr Entry kPostmasterEntries[] = {
-    {"/", "Overview"},         {"/accounts", "Accounts"},       {"/queue", "Queue"},
-    {"/story", "Messages"},    {"/route", "Routing rehearsal"}, {"/setup", "Set-up check"},
-    {"/settings", "Settings"},
+    {"/", "Overview"},         {"/accounts", "Accounts"},        {"/queue", "Queue"},
+    {"/story", "Messages"},    {"/route", "Routing rehearsal"},  {"/setup", "Set-up check"},
+    {"/settings", "Settings"}, {"/import", "Import and export"},
 };
 constexpr Entry kOwnEntries[] = {
     {"/account", "Your account"},

@@ -11,6 +11,7 @@ void add_all_pages(Routes& routes, const std::shared_ptr<SetupDesk>& desk) {
   add_queue_pages(routes);
   add_story_page(routes);
   add_route_page(routes);
+  add_import_pages(routes);
   add_setup_page(routes, desk);
 }
 

@@ -106,7 +106,11 @@ void Pipes::abandon(Role role, std::uint32_t serial) {
     return;
   }
   auto found = line->questions.find(serial);
-  if (found == line->questions.end()) return;
+  if (found == line->questions.end()) {
+    // Answered before its input had come to an end, which the other side still waits for.
+    if (line->channel) line->channel->send(serial, Abandon{});
+    return;
+  }
   if (!found->second.sent) {
     line->questions.erase(found);
     return;

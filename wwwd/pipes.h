@@ -85,8 +85,11 @@ class Pipes {
 
   /// An order that accounts sealed, to queue or story.
   std::uint32_t carry_out(po::messages::Role role, std::string order, OnOutput on_output);
-  /// Nobody waits for that order's output any more: on_output is called no more.
+  /// Nobody waits for that order's or command's output any more, and no more input comes: on_output is called
+  /// no more.
   void abandon(po::messages::Role role, std::uint32_t serial);
+
+  [[nodiscard]] const po::Loop& loop() const { return loop_; }
 
   /// There will be no new pipe to one of them.
   [[nodiscard]] bool hopeless(std::chrono::steady_clock::time_point now) const;

@@ -76,7 +76,7 @@ void write_queue_buttons(Html& html) {
                  {{"type", "submit"},
                   {"name", "action"},
                   {"value", a.name},
-                  {"class", a.destroys ? "danger" : "plain"}},
+                  {"class", a.destroys ? "danger" : "normal"}},
                  a.asks ? std::string(a.button) + "…" : std::string(a.button));
   }
   html.close("div");

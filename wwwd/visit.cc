@@ -94,8 +94,7 @@ void Visit::order(Role role, std::vector<std::string> words, Pipes::OnOutput on_
                    });
 }
 
-/// Gathers pieces until the last.
-static Pipes::OnOutput gather(std::function<void(Printed&)> then) {
+Pipes::OnOutput Visit::gather(std::function<void(Printed&)> then) {
   auto printed = std::make_shared<Printed>();
   return [printed, then = std::move(then)](const CommandOutput& piece) {
     bool room =

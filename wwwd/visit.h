@@ -66,6 +66,8 @@ class Visit : public std::enable_shared_from_this<Visit> {
   void collect(po::messages::Role role, std::vector<std::string> words, std::function<void(Printed&)> then);
   /// A command that accounts runs itself; all that it prints at once.
   void collect_command(std::vector<std::string> words, std::string input, std::function<void(Printed&)> then);
+  /// Puts the pieces together, then calls back.
+  [[nodiscard]] static Pipes::OnOutput gather(std::function<void(Printed&)> then);
   [[nodiscard]] po::messages::WebCaller caller() const;
   [[nodiscard]] Pipes& pipes() { return pipes_; }
 
