@@ -48,8 +48,34 @@ const Entry* find_entry(const Entry (&table)[N], const std::vector<std::string>&
   return found == std::end(table) ? nullptr : found;
 }
 
-bool same_address(const std::string& a, const std::string& b) {
+bool same_address(std::string_view a, std::string_view b) {
   return directory::record::fold(a) == directory::record::fold(b);
+}
+
+bool is_own_address(std::string_view address, const directory::Account& account) {
+  return std::any_of(account.addresses.begin(), account.addresses.end(),
+                     [&](const std::string& own) { return same_address(own, address); });
+}
+
+/// With --own: without it, the story of a message names all of its recipients, blind copies as well.
+bool is_own_trace(const std::vector<std::string>& words, const directory::Account& account) {
+  constexpr std::string_view kAddress = "--address=", kLimit = "--limit=";
+  bool own = false, limited = false, addressed = false;
+  if (words[0] != "trace") return false;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    std::string_view word = words[i];
+    if (word.starts_with(kAddress)) {
+      if (!is_own_address(word.substr(kAddress.size()), account)) return false;
+      addressed = true;
+    } else if (word.starts_with(kLimit)) {
+      limited = true;
+    } else if (word == "--own") {
+      own = true;
+    } else if (word != "--json") {
+      return false;
+    }
+  }
+  return own && limited && addressed;
 }
 
 }  // namespace
@@ -60,12 +86,10 @@ OrderRight order_right(const std::vector<std::string>& words, const directory::A
     const Entry* entry = find_entry(kOrders, words);
     return entry ? entry->right : OrderRight::kNone;
   }
-  if (words.size() != 3 || account.addresses.empty()) return OrderRight::kNone;
-  if (words[0] == "mailbox" && words[2] == "--json" && same_address(words[1], account.addresses[0]))
-    return OrderRight::kLooks;
-  bool own = std::any_of(account.addresses.begin(), account.addresses.end(),
-                         [&](const std::string& address) { return same_address(words[2], address); });
-  return words[0] == "trace" && words[1] == "--json" && own ? OrderRight::kLooks : OrderRight::kNone;
+  if (account.addresses.empty() || words.empty()) return OrderRight::kNone;
+  bool mailbox = words.size() == 3 && words[0] == "mailbox" && words[2] == "--json" &&
+                 same_address(words[1], account.addresses[0]);
+  return mailbox || is_own_trace(words, account) ? OrderRight::kLooks : OrderRight::kNone;
 }
 
 OrderRight command_right(const std::vector<std::string>& words) {

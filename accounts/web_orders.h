@@ -17,7 +17,8 @@ enum class OrderRight : std::uint8_t {
 };
 
 /// Of an order for queue or story ("queue", "mailbox", "route", "mailq", "trace"). Who is no Postmaster may
-/// ask for `trace --json OWN-ADDRESS` and `mailbox OWN-PRIMARY-ADDRESS --json`, in just these forms.
+/// ask for `trace --json --own --limit=N --address=OWN-ADDRESS...` (in any order, an address or more) and
+/// `mailbox OWN-PRIMARY-ADDRESS --json`, in just these forms.
 [[nodiscard]] OrderRight order_right(const std::vector<std::string>& words, const directory::Account& account,
                                      bool postmaster);
 

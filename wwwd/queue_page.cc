@@ -94,6 +94,9 @@ void write_queue_filter(Html& html, const QueueQuery& query) {
 
 namespace {
 
+// A page of strangers' longest addresses and replies is still a page; the message's own page has them whole.
+constexpr std::size_t kMostInCell = 100, kMostReason = 200;
+
 void write_message_cells(Html& html, const QueuedMessage& m, std::time_t now, bool check_box) {
   std::size_t rows = m.recipients.size();
   if (check_box) {
@@ -113,12 +116,13 @@ void write_message_cells(Html& html, const QueuedMessage& m, std::time_t now, bo
     html.text(", ");
   }
   html.text(octets_text(m.size)).close("span").close("td");
-  html.element("td", {{"rowspan", rows}, {"class", "address"}}, shown_sender(m.sender));
+  html.element("td", {{"rowspan", rows}, {"class", "address"}},
+               shortened(shown_sender(m.sender), kMostInCell));
 }
 
 void write_recipient_cells(Html& html, const QueueRecipient& r, std::time_t now) {
-  html.open("td", {{"class", "address"}}).text(r.address);
-  html.element("span", {{"class", "under"}}, "by " + r.hop);
+  html.open("td", {{"class", "address"}}).text(shortened(r.address, kMostInCell));
+  html.element("span", {{"class", "under"}}, "by " + shortened(r.hop, kMostInCell));
   html.close("td");
   html.open("td");
   write_state(html, r.state);
@@ -126,7 +130,8 @@ void write_recipient_cells(Html& html, const QueueRecipient& r, std::time_t now)
   write_next(html, r, now);
   if (r.attempts > 0) html.element("span", {{"class", "under"}}, count_of(r.attempts, "attempt"));
   html.close("td");
-  html.element("td", {{"class", "reason"}}, r.reply.empty() ? "not tried yet" : shortened(r.reply, 200));
+  html.element("td", {{"class", "reason"}},
+               r.reply.empty() ? "not tried yet" : shortened(r.reply, kMostReason));
 }
 
 }  // namespace

@@ -19,6 +19,9 @@ using namespace po::messages;
 
 namespace {
 
+constexpr std::size_t kMostLines = 2000;     // of the log, for one page and the next ones
+constexpr std::size_t kMostAddresses = 100;  // of one account
+
 void write_badge(Html& h, std::string_view css, std::uint64_t n, std::uint64_t all, std::string_view word) {
   if (n == 0) return;
   h.text(" ").element("span", {{"class", css}},
@@ -114,7 +117,6 @@ struct Asked {
   std::string about;  ///< as typed
   std::string days;   ///< "1", "7", "30" or "all"
   std::uint64_t page = 0;
-  std::vector<std::string> own;  ///< a user's addresses
 };
 
 Asked read_asked(const Visit& visit) {
@@ -155,27 +157,14 @@ void write_about(Html& h, const Asked& asked) {
   h.close("div");
 }
 
-void write_own(Html& h, const Asked& asked) {
-  h.open("div", {{"class", "filter-field grow"}}).element("label", {{"for", "about"}}, "Your address");
-  h.open("select", {{"id", "about"}, {"name", "about"}});
-  for (const std::string& address : asked.own)
-    h.element("option", {{"value", address}, {"selected", po::equal_ignoring_case(address, asked.about)}},
-              address);
-  h.close("select").close("div");
-}
-
-void write_form(Html& h, const Asked& asked, bool postmaster) {
+void write_form(Html& h, const Asked& asked) {
   h.open("form", {{"method", "get"},
                   {"action", "/story"},
                   {"class", "filter"},
                   {"role", "search"},
                   {"aria-label", "Messages"}});
-  if (postmaster) {
-    write_about(h, asked);
-    write_days(h, asked);
-  } else {
-    write_own(h, asked);
-  }
+  write_about(h, asked);
+  write_days(h, asked);
   h.open("div", {{"class", "filter-buttons"}}).element("button", {{"type", "submit"}}, "Show").close("div");
   h.close("form");
 }
@@ -198,20 +187,22 @@ Page begin_page(const Visit& visit, const Asked& asked) {
   Page page;
   page.title = visit.viewer().postmaster ? "Messages" : "Your messages";
   page.place = "/story";
-  write_form(page.body, asked, visit.viewer().postmaster);
+  if (visit.viewer().postmaster) {
+    write_form(page.body, asked);
+  } else {
+    page.body.element(
+        "p", {{"class", "lead"}},
+        "What became of mail that you sent, and what came for you of late, by all of your addresses.");
+  }
   return page;
 }
 
 void write_empty(Html& h, const Asked& asked, bool postmaster) {
-  if (postmaster) {
-    h.element("p", {{"class", "blank"}},
-              fmt::format("The log says nothing about {} within {}.", asked.about,
-                          std::find_if(std::begin(kDays), std::end(kDays), [&](const Days& d) {
-                            return d.value == asked.days;
-                          })->text));
-  } else {
-    h.element("p", {{"class", "blank"}}, fmt::format("No mail from or to {} of late.", asked.about));
-  }
+  const Days* days =
+      std::find_if(std::begin(kDays), std::end(kDays), [&](const Days& d) { return d.value == asked.days; });
+  h.element("p", {{"class", "blank"}},
+            postmaster ? fmt::format("The log says nothing about {} within {}.", asked.about, days->text)
+                       : std::string("There was none of late."));
 }
 
 void show_stories(const VisitPtr& visit, const Asked& asked, const Printed& printed) {
@@ -225,10 +216,13 @@ void show_stories(const VisitPtr& visit, const Asked& asked, const Printed& prin
     page.notices.push_back(failure_notice("The log could not be asked", printed));
     return visit->show(std::move(page));
   }
-  std::vector<MessageStory> stories = tell_stories(json_lines_of(printed));
-  if (printed.cut || (printed.exit_code == 0 && !printed.err.empty())) {
-    Notice notice{Tone::kWarning, "There is more than could be read", {}};
-    notice.more.element("p", "Choose fewer days, or ask for one message by its id.");
+  std::vector<Json> lines = json_lines_of(printed);
+  std::reverse(lines.begin(),
+               lines.end());  // the newest came first, so that those are read when there are many
+  std::vector<MessageStory> stories = tell_stories(lines);
+  if (printed.cut || lines.size() >= kMostLines || (printed.exit_code == 0 && !printed.err.empty())) {
+    Notice notice{Tone::kNote, "The newest are shown; there are more", {}};
+    if (postmaster) notice.more.element("p", "Choose fewer days, or ask for one message by its id.");
     page.notices.push_back(std::move(notice));
   }
   std::size_t first = asked.page * kStoriesInPage, last = std::min(first + kStoriesInPage, stories.size());
@@ -239,27 +233,27 @@ void show_stories(const VisitPtr& visit, const Asked& asked, const Printed& prin
   visit->show(std::move(page));
 }
 
-void ask_story(const VisitPtr& visit, Asked asked) {
-  std::vector<std::string> words = {"trace", "--json"};
-  if (visit->viewer().postmaster && asked.days != "all") words.push_back("--days=" + asked.days);
-  words.push_back(asked.about);
+void ask_story(const VisitPtr& visit, Asked asked, std::vector<std::string> which) {
+  std::vector<std::string> words = {"trace", "--json", fmt::format("--limit={}", kMostLines)};
+  words.insert(words.end(), which.begin(), which.end());
   visit->collect(Role::kStory, std::move(words), [visit, asked = std::move(asked)](Printed& printed) {
     show_stories(visit, asked, printed);
   });
 }
 
-/// A user may ask for his own addresses alone: accounts sees to it, and the page offers just these.
+/// A user may ask about his own addresses alone, and without what concerns others: accounts sees to both.
 void ask_own(const VisitPtr& visit, Asked asked) {
   WebShowForm question;
   question.form = "account-data";
   question.subject = visit->viewer().account;
-  visit->ask<WebShowForm>(std::move(question), [visit, asked = std::move(asked)](WebForm& form) mutable {
+  visit->ask<WebShowForm>(std::move(question), [visit, asked = std::move(asked)](WebForm& form) {
+    std::vector<std::string> own;
     for (const WebField& field : form.values)
-      if (field.name == "Internet-Addresses") asked.own = field.values;
-    if (asked.own.empty()) asked.own.push_back(visit->viewer().address);
-    auto is_asked = [&](const std::string& address) { return po::equal_ignoring_case(address, asked.about); };
-    if (std::none_of(asked.own.begin(), asked.own.end(), is_asked)) asked.about = asked.own.front();
-    ask_story(visit, std::move(asked));
+      if (field.name == "Internet-Addresses") own = field.values;
+    if (own.empty()) own.push_back(visit->viewer().address);
+    std::vector<std::string> words = {"--own"};
+    for (std::size_t i = 0; i < own.size() && i < kMostAddresses; ++i) words.push_back("--address=" + own[i]);
+    ask_story(visit, asked, std::move(words));
   });
 }
 
@@ -273,7 +267,12 @@ void write_help(Html& h) {
 void story_page(const VisitPtr& visit) {
   Asked asked = read_asked(*visit);
   if (!visit->viewer().postmaster) return ask_own(visit, std::move(asked));
-  if (!asked.about.empty()) return ask_story(visit, std::move(asked));
+  if (!asked.about.empty()) {
+    std::vector<std::string> words;
+    if (asked.days != "all") words.push_back("--days=" + asked.days);
+    words.push_back(asked.about);
+    return ask_story(visit, std::move(asked), std::move(words));
+  }
   Page page = begin_page(*visit, asked);
   write_help(page.body);
   visit->show(std::move(page));

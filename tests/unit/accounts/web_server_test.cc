@@ -217,8 +217,8 @@ TEST_CASE("orders are sealed for those who may, and those that change something 
       {"Postmaster", {"queue", "retry", "--all"}, false, WebStanding::kForged},
       {"Postmaster", {"queue", "retry", "--all"}, true, WebStanding::kGood},
       {"Postmaster", {"stop"}, true, WebStanding::kNotAllowed},
-      {"jane", {"trace", "--json", "jane@podunk.edu"}, false, WebStanding::kGood},
-      {"jane", {"trace", "--json", "jo@podunk.edu"}, true, WebStanding::kNotAllowed},
+      {"jane", {"trace", "--own", "--limit=9", "--address=jane@podunk.edu"}, false, WebStanding::kGood},
+      {"jane", {"trace", "--own", "--limit=9", "--address=jo@podunk.edu"}, true, WebStanding::kNotAllowed},
       {"jane", {"queue", "retry", "--all"}, true, WebStanding::kNotAllowed},
   };
   for (const Row& row : rows) {
