@@ -12,7 +12,7 @@ void add_all_pages(Routes& routes, const std::shared_ptr<SetupDesk>& desk) {
   add_story_page(routes);
   add_route_page(routes);
   add_import_pages(routes);
-  add_setup_page(routes, desk);
+  if (desk) add_setup_page(routes, desk);
 }
 
 }  // namespace wwwd

@@ -15,8 +15,8 @@ class SetupDesk;
 
 class Site final : public Handler {
  public:
-  /// `host`: the system's name, shown on each page.
-  Site(const po::Loop& loop, po::Log& log, std::string host, const std::shared_ptr<SetupDesk>& desk);
+  /// `host`: the system's name, shown on each page. Without a desk there is no set-up check.
+  Site(const po::Loop& loop, po::Log& log, std::string host, const std::shared_ptr<SetupDesk>& desk = {});
 
   void on_request(std::shared_ptr<Exchange> exchange) override;
   std::unique_ptr<BodySink> stream_body(const std::shared_ptr<Exchange>& exchange,
