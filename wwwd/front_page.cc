@@ -84,11 +84,16 @@ Tile disk_tile(const QueueStatus& q) {
 }
 
 Tile certificate_tile(const SystemStatus& s) {
-  Tile tile{"Certificate", "/setup", s.certificate.empty() ? "unknown" : s.certificate, ""};
-  if (s.certificate_days) {
-    tile.value =
-        *s.certificate_days < 0 ? "ended" : count_of(static_cast<std::uint64_t>(*s.certificate_days), "day");
-    tile.beside = *s.certificate_days < 0 ? "" : "left";
+  Tile tile{"Certificate", "/setup", s.known ? "none" : "unknown", ""};
+  const CertificateStatus* c = s.shortest_certificate();
+  if (c == nullptr) return tile;
+  if (!c->days) {
+    tile.value = c->text;
+  } else if (*c->days < 0) {
+    tile.value = "ended";
+  } else {
+    tile.value = count_of(static_cast<std::uint64_t>(*c->days), "day");
+    tile.beside = "left";
   }
   return tile;
 }
@@ -100,7 +105,8 @@ void write_tiles(Html& h, const SystemStatus& s, const QueueStatus& q) {
   for (const Tile& tile : {waiting_tile(q), oldest_tile(q), held_tile(q), disk_tile(q), certificate_tile(s)})
     write_tile(h, tile);
   if (s.failed_log_ins)
-    write_tile(h, {"Failed log-ins", "", count_text(*s.failed_log_ins), "in the last day"});
+    write_tile(
+        h, {"Failed log-ins", "/settings/system-security", count_text(*s.failed_log_ins), "in the last day"});
   h.close("dl");
 }
 

@@ -73,19 +73,36 @@ std::vector<std::string> values_of(const WebForm& form, std::string_view field) 
   return {};
 }
 
-void write_certificate(Html& h, const SystemStatus& system) {
-  h.element("h2", "Certificate");
-  if (system.certificate_days && *system.certificate_days >= 0) {
-    h.element("p", fmt::format("Good for {} more.",
-                               count_of(static_cast<std::uint64_t>(*system.certificate_days), "day")));
-  } else if (system.certificate_days) {
-    h.element("p", "It has ended: mail programs refuse to connect, or warn.");
-  } else {
-    h.element("p", system.certificate.empty() ? "Not known just now." : system.certificate);
+void write_certificates(Html& h, const SystemStatus& system) {
+  h.element("h2", "Certificates");
+  if (system.certificates.empty())
+    h.element("p", "There is none: every service goes without TLS. Name one in post.office.conf.");
+  h.open("ul", {{"class", "findings"}});
+  for (const CertificateStatus& c : system.certificates) {
+    bool bad = !c.days || *c.days < 0, soon = c.days.value_or(0) <= 14;
+    h.open("li", {{"class", "finding"}}).open("p");
+    h.element("span", {{"class", bad ? "tag bad" : soon ? "tag warning" : "tag good"}}, c.text).text(" ");
+    h.element("strong", "for " + c.used_by).text(" ").element("span", {{"class", "id"}}, c.file);
+    h.close("p").close("li");
   }
-  h.element(
-      "p", {{"class", "hint"}},
-      "Put a new one where post.office.conf says; post.office reload takes it without ending a session.");
+  h.close("ul");
+  h.element("p", {{"class", "hint"}},
+            "Put a new one into its file; post.office reload takes it without ending a session.");
+}
+
+void write_ports(Html& h, const SystemStatus& system) {
+  h.element("h2", "Ports").open("table", {{"class", "list"}}).open("thead").open("tr");
+  for (std::string_view name : {"Address", "For", "TLS", "By"}) h.element("th", {{"scope", "col"}}, name);
+  h.close("tr").close("thead").open("tbody");
+  for (const PortStatus& p : system.ports) {
+    h.open("tr").element("th", {{"scope", "row"}}, p.address);
+    h.element("td", {{"data-label", "For"}},
+              p.service == p.protocol ? p.service : p.service + ": " + p.protocol);
+    h.element("td", {{"data-label", "TLS"}}, p.tls ? "from the start" : "if the client asks, or none");
+    h.element("td", {{"data-label", "By"}}, p.program);
+    h.close("tr");
+  }
+  h.close("tbody").close("table");
 }
 
 void show_setup(const VisitPtr& visit, const SetupDesk::Findings& findings, const SystemStatus& system) {
@@ -101,7 +118,8 @@ void show_setup(const VisitPtr& visit, const SetupDesk::Findings& findings, cons
       "finding, ready to be pasted into the zone of the domain.");
   h.element("h2", wrong == 0 ? std::string("DNS") : fmt::format("DNS: {} wrong", wrong));
   write_findings(h, findings);
-  write_certificate(h, system);
+  write_certificates(h, system);
+  if (!system.ports.empty()) write_ports(h, system);
   visit->show(std::move(page));
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "wwwd/words.h"
 
@@ -32,6 +33,54 @@ ModuleStatus read_module(const Json& p) {
   return m;
 }
 
+CertificateStatus read_certificate(const Json& c) {
+  CertificateStatus out{shortened(c["file"].text(), 300),
+                        shortened(c["used_by"].text(), 60),
+                        shortened(c["text"].text(), 200),
+                        {}};
+  if (c["days"].is_number()) out.days = c["days"].integer();
+  return out;
+}
+
+/// The counters that tell most, and what they count.
+struct Line {
+  std::string_view name, one, module, which;
+};
+constexpr Line kLines[] = {{"Messages taken in", "message", "SMTP-Accept", "served"},
+                           {"Delivered elsewhere", "recipient", "SMTP-Deliver", "served"},
+                           {"Messages fetched", "message", "POP3-Server", "served"},
+                           {"Refused at the door", "refusal", "SMTP-Accept", "refused"},
+                           {"Attempts that failed", "attempt", "SMTP-Deliver", "refused"},
+                           {"Failed log-ins", "log-in", "Account-Manager", "refused"}};
+
+/// A step that ended before the system was started was not counted.
+Rate read_rate(const Json& history, const Line& line, const Rates& rates, std::int64_t started) {
+  Rate rate{std::string(line.name), std::string(line.one), {}, line.which == "refused"};
+  const auto& counts = history[line.which][line.module].items();
+  std::size_t steps = std::min(counts.size(), kMostBars);
+  for (std::size_t i = counts.size() - steps; i < counts.size(); ++i) {
+    std::int64_t end = rates.end - static_cast<std::int64_t>(counts.size() - i - 1) * rates.step.count();
+    rate.counts.push_back(end <= started ? std::nullopt : std::optional(counts[i].count()));
+  }
+  return rate;
+}
+
+void read_history(const Json& status, SystemStatus& out) {
+  const Json& history = status["history"];
+  out.rates.end = history["end"].integer();
+  out.rates.step = std::chrono::seconds(history["step_seconds"].integer());
+  for (const Line& line : kLines) {
+    Rate rate = read_rate(history, line, out.rates, status["started"].integer());
+    bool fits = out.rates.rates.empty() || rate.counts.size() == out.rates.rates.front().counts.size();
+    if (rate.counts.empty() || !fits) continue;
+    if (line.module == "Account-Manager") {
+      out.failed_log_ins = 0;
+      for (const auto& n : rate.counts) *out.failed_log_ins += n.value_or(0);
+    }
+    out.rates.rates.push_back(std::move(rate));
+  }
+}
+
 }  // namespace
 
 SystemStatus read_system_status(const Json& status) {
@@ -39,10 +88,25 @@ SystemStatus read_system_status(const Json& status) {
   out.known = !status["processes"].items().empty();
   out.version = shortened(status["version"].text(), 60);
   for (const Json& process : status["processes"].items()) out.modules.push_back(read_module(process));
-  const Json& certificate = status["certificate"];
-  out.certificate = shortened(certificate["text"].text(), 200);
-  if (certificate["days"].is_number()) out.certificate_days = certificate["days"].integer();
+  for (const Json& c : status["certificates"].items()) out.certificates.push_back(read_certificate(c));
+  for (const Json& d : status["disks"].items())
+    out.disks.push_back({shortened(d["name"].text(), 60), shortened(d["path"].text(), 300), d["free"].count(),
+                         d["size"].count()});
+  for (const Json& p : status["ports"].items())
+    out.ports.push_back({shortened(p["service"].text(), 60), shortened(p["protocol"].text(), 60),
+                         shortened(p["address"].text(), 100), shortened(p["program"].text(), 60),
+                         p["tls"].flag()});
+  read_history(status, out);
   return out;
+}
+
+const CertificateStatus* SystemStatus::shortest_certificate() const {
+  auto days = [](const CertificateStatus& c) {
+    return c.days.value_or(std::numeric_limits<std::int64_t>::max());
+  };
+  auto at = std::min_element(certificates.begin(), certificates.end(),
+                             [&](const auto& a, const auto& b) { return days(a) < days(b); });
+  return at == certificates.end() ? nullptr : &*at;
 }
 
 QueueStatus read_queue_status(const Json& status, const Json& summary, const Json& oldest, std::time_t now) {
@@ -132,26 +196,29 @@ void look_at_queue(const QueueStatus& q, std::vector<Concern>& out) {
   }
 }
 
-void look_at_disk(const QueueStatus& q, std::vector<Concern>& out) {
-  if (!q.known || q.free_octets >= kLittleSpace) return;
-  bool none = q.free_octets < kNoSpace;
+void look_at_disk(const DiskStatus& d, std::vector<Concern>& out) {
+  if (d.size == 0 || d.free >= kLittleSpace) return;
   out.push_back(
-      {none ? Weight::kWrong : Weight::kLook,
-       fmt::format("Only {} of disk space is left for mail", octets_text(q.free_octets)),
-       "When there is none, mail is refused for the time being, and nothing is lost. Make room on the "
-       "disk of the mailbox directory, or lower the limits of mailboxes.",
+      {d.free < kNoSpace ? Weight::kWrong : Weight::kLook,
+       fmt::format("Only {} are left on the disk of the {} directory", octets_text(d.free), d.name),
+       fmt::format("When there is no room, mail is refused for the time being, and nothing is lost. Make "
+                   "room at {}, or lower the limits of mailboxes.",
+                   d.path),
        "/settings/system-configuration", "System Configuration"});
 }
 
 void look_at_certificate(const SystemStatus& s, std::vector<Concern>& out) {
-  if (!s.certificate_days || *s.certificate_days > kSoon) return;
-  bool over = *s.certificate_days < 0;
+  const CertificateStatus* c = s.shortest_certificate();
+  if (c == nullptr || !c->days || *c->days > kSoon) return;
+  bool over = *c->days < 0;
   out.push_back(
       {over ? Weight::kWrong : Weight::kLook,
-       over ? "The certificate has ended"
-            : fmt::format("The certificate ends in {} days", *s.certificate_days),
-       "Mail programs will refuse to connect, or warn. Put the new certificate where the configuration file "
-       "says; post.office reload takes it without ending a session.",
+       fmt::format("The certificate for {} {}", c->used_by,
+                   over ? std::string("has ended")
+                        : fmt::format("ends in {}", count_of(static_cast<std::uint64_t>(*c->days), "day"))),
+       fmt::format("Mail programs and browsers refuse to connect, or warn, when it has. Put a new one into "
+                   "{}; post.office reload takes it without ending a session.",
+                   c->file),
        "/setup", "Set-up check"});
 }
 
@@ -169,7 +236,7 @@ void look_at_log_ins(const SystemStatus& s, std::vector<Concern>& out) {
 std::vector<Concern> concerns_of(const SystemStatus& system, const QueueStatus& queue) {
   std::vector<Concern> out;
   for (const ModuleStatus& m : system.modules) look_at_module(m, out);
-  look_at_disk(queue, out);
+  for (const DiskStatus& d : system.disks) look_at_disk(d, out);
   look_at_certificate(system, out);
   look_at_queue(queue, out);
   look_at_log_ins(system, out);

@@ -22,14 +22,30 @@ struct ModuleStatus {
   double rate = 0;  ///< served in a second
 };
 
+struct DiskStatus {
+  std::string name, path;            ///< "spool", its directory
+  std::uint64_t free = 0, size = 0;  ///< octets; size 0: not known
+};
+struct CertificateStatus {
+  std::string file, used_by, text;   ///< "mail and web", "23 days left"
+  std::optional<std::int64_t> days;  ///< left; below 0: it has ended
+};
+struct PortStatus {
+  std::string service, protocol, address, program;
+  bool tls = false;  ///< from the start
+};
+
 struct SystemStatus {
   bool known = false;
   std::string version;
   std::vector<ModuleStatus> modules;
-  std::optional<std::int64_t> certificate_days;
-  std::string certificate;  ///< in words
+  std::vector<CertificateStatus> certificates;  ///< the default one first
+  std::vector<DiskStatus> disks;
+  std::vector<PortStatus> ports;
   Rates rates;
   std::optional<std::uint64_t> failed_log_ins;  ///< in the last day
+  /// That ends first; null if there is none.
+  [[nodiscard]] const CertificateStatus* shortest_certificate() const;
 };
 [[nodiscard]] SystemStatus read_system_status(const Json& status);
 

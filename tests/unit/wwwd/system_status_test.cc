@@ -100,20 +100,40 @@ TEST_CASE("status: what needs attention, the worst first") {
     CHECK(whats(s, q) == "?The oldest mail has waited for 4 h;");
   }
   SECTION("disk, certificate, log-ins") {
-    q.free_octets = (1ULL << 30) - 1;
-    s.certificate_days = 14;
+    s.disks = {{"mailbox", "/m", (1ULL << 30) - 1, 1ULL << 40}, {"log", "/l", 0, 0}};
+    s.certificates = {{"/c.pem", "mail", "60 days left", 60}, {"/w.pem", "web", "14 days left", 14}};
     s.failed_log_ins = 200;
     CHECK(whats(s, q) ==
-          "?Only 1024.0 MiB of disk space is left for mail;?The certificate ends in 14 days;"
+          "?Only 1024.0 MiB are left on the disk of the mailbox directory;?The certificate for web ends in "
+          "14 days;"
           "?200 failed log-ins in the last day;");
-    q.free_octets = 1 << 20;
-    s.certificate_days = -1;
+    s.disks[0].free = 1 << 20;
+    s.certificates[0].days = -1;
     s.failed_log_ins = 199;
-    CHECK(whats(s, q) == "!Only 1.0 MiB of disk space is left for mail;!The certificate has ended;");
-    s.certificate_days = 15;
+    CHECK(whats(s, q) ==
+          "!Only 1.0 MiB are left on the disk of the mailbox directory;!The certificate for mail has ended;");
+    s.disks.clear();
+    s.certificates.pop_back();
+    s.certificates[0].days = 15;
     q.known = false;  // nothing is said of what is not known
     CHECK(whats(s, q).empty());
   }
+}
+
+TEST_CASE("status: rates of the last day, and what was not counted") {
+  // The system was started at the end of the first step.
+  SystemStatus s = read_system_status(json(
+      R"({"now":2400,"started":600,"history":{"step_seconds":600,"end":2400,"served":{"SMTP-Accept":[0,1,2,3]},)"
+      R"("refused":{"SMTP-Accept":[0,0,0,4],"Account-Manager":[9,5,0,6],"SMTP-Deliver":[1]}}})"));
+  REQUIRE(s.rates.rates.size() == 3);  // one of another length is left out
+  CHECK(s.rates.end == 2400);
+  CHECK(s.rates.step == std::chrono::seconds(600));
+  using Counts = std::vector<std::optional<std::uint64_t>>;
+  CHECK(s.rates.rates[0].counts == Counts{{}, 1, 2, 3});
+  CHECK_FALSE(s.rates.rates[0].bad);
+  CHECK(s.rates.rates[1].bad);
+  CHECK(s.failed_log_ins == 11);
+  CHECK_FALSE(read_system_status(json(R"({"history":null})")).failed_log_ins);
 }
 
 TEST_CASE("status: the loss of each module is told") {
