@@ -295,6 +295,23 @@ class Queue(Site):
 
 
 @needs_browser
+class Desk(Site):
+    file = "desk.js"
+
+    def test_front_page(self):
+        self.walk("front_page", user=self.person())
+
+    def test_story(self):
+        self.walk("story", user=self.person(), other=self.person())
+
+    def test_rehearsal(self):
+        self.walk("rehearsal", user=self.person())
+
+    def test_setup_check(self):
+        self.walk("setup_check")
+
+
+@needs_browser
 class Look(Site):
     """Each page in light, dark and on a phone: pictures in build/test/screenshots."""
     file = "look.js"
@@ -305,7 +322,7 @@ class Look(Site):
     def test_user(self):
         self.walk("as_user", user=self.person(), pages=[
             ("own-account", "/account"), ("own-passwords", "/account/passwords"), ("own-sign-ins", "/account/sign-ins"),
-            ("own-history", "/account/history")])
+            ("own-history", "/account/history"), ("own-messages", "/story")])
 
     def test_postmaster(self):
         user = self.user()
@@ -314,7 +331,9 @@ class Look(Site):
         settings = ("system-configuration", "system-security", "mail-routing", "channel-aliases", "mail-queue",
                     "default-account", "greeting", "system-information")
         self.walk("as_postmaster", pages=[
-            ("accounts", "/accounts"), ("accounts-found", "/accounts?find=user1"), ("account-new", "/accounts/new"),
+            ("overview", "/"), ("messages", f"/story?about={user.address}"), ("route", f"/route?address={user.address}"),
+            ("route-elsewhere", "/route?address=someone@far.example"), ("setup", "/setup"), ("queue", "/queue"),
+            ("queue-counts", "/queue/counts"), ("accounts", "/accounts"), ("accounts-found", "/accounts?find=user1"), ("account-new", "/accounts/new"),
             ("account", one), ("account-history", f"{one}/history"), ("account-remove", f"{one}/remove"),
             ("account-passwords", f"{one}/passwords"), ("account-sign-ins", f"{one}/sign-ins"), ("settings", "/settings"),
             *((name, f"/settings/{name}") for name in settings), ("settings-history", "/settings/mail-routing/history")])
