@@ -257,7 +257,7 @@ $(B)/obj/%.o: %.cc
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 # which the assembler takes in
-$(B)/obj/wwwd/static_files.o: wwwd/static/style.css wwwd/static/comfort.js
+$(B)/obj/wwwd/static_files.o: wwwd/static/style.css wwwd/static/comfort.js wwwd/static/icon.svg
 
 SOURCES := $(shell find lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests -name '*.cc')
 -include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES)) $(sendmail_SRC:%.cc=$(B)/start/%.d)

@@ -78,7 +78,7 @@ void write_head(Html& h, const Page& page, const Viewer* viewer, std::string_vie
   h.empty("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
   h.empty("meta", {{"name", "referrer"}, {"content", "same-origin"}});
   h.empty("link", {{"rel", "stylesheet"}, {"href", style_path()}});
-  h.empty("link", {{"rel", "icon"}, {"href", "data:,"}});
+  h.empty("link", {{"rel", "icon"}, {"type", "image/svg+xml"}, {"href", icon_path()}});
   if (viewer != nullptr) h.script(script_path());
   h.close("head");
 }

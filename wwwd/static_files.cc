@@ -16,6 +16,7 @@
 
 EMBED(wwwd_style_css, "wwwd/static/style.css")
 EMBED(wwwd_comfort_js, "wwwd/static/comfort.js")
+EMBED(wwwd_icon_svg, "wwwd/static/icon.svg")
 
 namespace wwwd {
 namespace {
@@ -43,6 +44,11 @@ const File& script() {
   return kFile;
 }
 
+const File& icon() {
+  static const File kFile = file("icon.svg", "image/svg+xml", wwwd_icon_svg, wwwd_icon_svg_end);
+  return kFile;
+}
+
 }  // namespace
 
 const std::string& style_path() {
@@ -53,13 +59,18 @@ const std::string& script_path() {
   return script().path;
 }
 
+const std::string& icon_path() {
+  return icon().path;
+}
+
 std::optional<Response> static_file(std::string_view path) {
-  for (const File* file : {&style(), &script()}) {
-    if (path != file->path) continue;
+  bool by_custom = path == "/favicon.ico";
+  for (const File* file : {&style(), &script(), &icon()}) {
+    if (path != file->path && !(by_custom && file == &icon())) continue;
     Response response;
     response.type = file->type;
     response.body = file->content;
-    response.cache = Cache::kVersioned;
+    if (!by_custom) response.cache = Cache::kVersioned;
     return response;
   }
   return std::nullopt;
