@@ -44,7 +44,7 @@ class Export {
   po::Result<void> put_form(const form::Form& f) {
     auto shown = show(office_.admin, office_.caller, {&f, 0});
     if (!shown) return tl::make_unexpected(shown.error());
-    text_ += '\n' + form::render(f, shown->values, form::RenderOptions{.shown_only = false});
+    text_ += '\n' + form::render(f, shown->values, form::RenderOptions{.shown_only = false, .hints = false});
     return {};
   }
 
@@ -64,7 +64,8 @@ class Export {
       if (!hash) return tl::make_unexpected(hash.error());
       if (!hash->empty()) values[std::string(kPasswordField)] = {hash_text(*hash)};
     }
-    text_ += '\n' + form::render(form::account_data(), values, form::RenderOptions{.passwords = passwords_});
+    text_ += '\n' + form::render(form::account_data(), values,
+                                 form::RenderOptions{.passwords = passwords_, .hints = false});
     return {};
   }
 

@@ -111,6 +111,7 @@ void refuse_shown_only(const form::Parsed& given, const form::Values& now, Probl
     if (said == (found == now.end() ? std::vector<std::string>() : found->second)) continue;
     const form::Field* declared = form::account_data().find(field.field->name);
     bool postmasters = declared && declared->type != form::Type::kReadOnly;
+    if (said.empty() && !postmasters) continue;  // a number that was left out
     problems.push_back({field.line, std::string(field.field->name), said.empty() ? std::string() : said[0],
                         postmasters ? "only the Postmaster may change this" : "this field is shown only"});
   }

@@ -45,14 +45,14 @@ std::size_t value_column(const Form& form) {
   return column;
 }
 
-void render_field(const Field& field, const Values& values, std::size_t column, bool passwords,
+void render_field(const Field& field, const Values& values, std::size_t column, const RenderOptions& options,
                   std::string& out) {
   static const std::vector<std::string> kNone;
   auto found = values.find(field.name);
-  bool hidden = field.type == Type::kPassword && !passwords;
+  bool hidden = field.type == Type::kPassword && !options.passwords;
   const auto& list = found == values.end() || hidden ? kNone : found->second;
   out += fmt::format("{:<{}}[{}]", label(field), column, list.empty() ? "" : escape_value(list[0]));
-  if (!field.hint.empty()) out += fmt::format("   ({})", field.hint);
+  if (options.hints && !field.hint.empty()) out += fmt::format("   ({})", field.hint);
   out += '\n';
   for (std::size_t i = 1; i < list.size(); ++i)
     out += fmt::format("{:<{}}[{}]\n", "", column, escape_value(list[i]));
@@ -137,7 +137,7 @@ std::string render(const Form& form, const Values& values, const RenderOptions& 
   for (const Section& section : form.sections) {
     out += section.rule.empty() ? std::string("\n") : fmt::format("\n{}\n", section.rule);
     for (const Field& field : section.fields)
-      if (is_printed(field)) render_field(field, values, column, options.passwords, out);
+      if (is_printed(field)) render_field(field, values, column, options, out);
   }
   if (options.revision)
     out += fmt::format("\n{}: [{}]   (leave it: it tells whether the form was changed meanwhile)\n",

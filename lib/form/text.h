@@ -24,10 +24,11 @@ namespace form {
 inline constexpr std::string_view kRevisionField = "Form-Revision";
 
 struct RenderOptions {
-  Who reader = Who::kPostmaster;          ///< fields that he may not read are left out
+  Who reader = Who::kPostmaster;            ///< fields that he may not read are left out
   std::optional<std::uint64_t> revision{};  ///< printed at the end, to come back with the form
-  bool shown_only = true;                 ///< also fields that nobody can change (Account-Number always is)
-  bool passwords = false;                 ///< as `values` has them; else they are `[]`
+  bool shown_only = true;                   ///< also fields that nobody can change (Account-Number always is)
+  bool passwords = false;                   ///< as `values` has them; else they are `[]`
+  bool hints = true;
 };
 /// The whole form with these values.
 [[nodiscard]] std::string render(const Form& form, const Values& values, const RenderOptions& options);

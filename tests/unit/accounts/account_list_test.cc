@@ -46,14 +46,14 @@ TEST_CASE("the list follows what is added, changed and removed") {
   CHECK(ids(office, {}) == Ids{1});
   std::uint64_t b = add(office, "b@x.org", "Ann"), a = add(office, "a@x.org", "Zoe", "zo");
   CHECK(ids(office, {}) == Ids{a, b, 1});
-  CHECK(ids(office, {.sort = Sort::kName}) == Ids{b, 1, a});
-  CHECK(ids(office, {.sort = Sort::kNumber, .descending = true}) == Ids{a, b, 1});
+  CHECK(ids(office, {.search = {}, .sort = Sort::kName}) == Ids{b, 1, a});
+  CHECK(ids(office, {.search = {}, .sort = Sort::kNumber, .descending = true}) == Ids{a, b, 1});
   change(office, b, [](auto& account) {
     account.addresses = {"0@x.org", "alias@y.org"};
     account.name = "Zzz";
   });
   CHECK(ids(office, {}) == Ids{b, a, 1});
-  CHECK(ids(office, {.sort = Sort::kName}) == Ids{1, a, b});
+  CHECK(ids(office, {.search = {}, .sort = Sort::kName}) == Ids{1, a, b});
   CHECK(ids(office, {.search = "ann"}).empty());
   CHECK(ids(office, {.search = "ALIAS@y"}) == Ids{b});
   auto removal = office.admin->directory().begin();
@@ -61,7 +61,7 @@ TEST_CASE("the list follows what is added, changed and removed") {
   REQUIRE(removal->commit());
   CHECK(ids(office, {}) == Ids{b, 1});
   CHECK(ids(office, {.search = "zo"}).empty());
-  auto listing = office.admin->list().list({.offset = 1, .limit = 5});
+  auto listing = office.admin->list().list({.search = {}, .offset = 1, .limit = 5});
   REQUIRE(listing);
   CHECK(listing->total == 2);
   CHECK(listing->all == 2);
@@ -77,7 +77,7 @@ TEST_CASE("what a search finds") {
     bool found;
   };
   const Row rows[] = {{"", true},          {"JANE", true},   {"podunk.e", true},     {"jlog", true},
-                      {"j*e", false},      {"jane*", true},  {"*doe", true},         {"*@podunk.edu", true},
+                      {"j*e", true},       {"jane*", true},  {"*doe", true},         {"*@podunk.edu", true},
                       {"?log", true},      {"?????", false}, {"????", true},         {"doe\njane", false},
                       {"doe jane", false}, {"\n", false},    {"*@elsewhere", false}, {"doe*jane", false},
                       {"jane doe", true}};
@@ -97,11 +97,11 @@ TEST_CASE("many changes: the list is the same as one made anew") {
     if (i % 3 == 0)
       change(office, made[static_cast<std::size_t>(i) / 2],
              [&](auto& account) { account.name += std::to_string(i); });
-    if (i % 4 == 0) CHECK(ids(office, {.limit = 1000}).size() == made.size() + 1);
+    if (i % 4 == 0) CHECK(ids(office, {.search = {}, .limit = 1000}).size() == made.size() + 1);
   }
   accounts::AccountList anew(office.admin->directory());
   for (Sort sort : {Sort::kAddress, Sort::kName, Sort::kNumber}) {
-    ListQuery query{.sort = sort, .limit = 1000};
+    ListQuery query{.search = {}, .sort = sort, .limit = 1000};
     CHECK(ids(office, query) == anew.find(query)->ids);
   }
 }
@@ -124,7 +124,7 @@ TEST_CASE("a page of many accounts is quick, and so it is after a change") {
                                {.search = "user1999"},
                                {.search = "*9@some.*"},
                                {.search = "?ser*"},
-                               {.sort = Sort::kName, .descending = true, .offset = 10'000}};
+                               {.search = {}, .sort = Sort::kName, .descending = true, .offset = 10'000}};
   for (const ListQuery& query : queries) {
     add(office, "new" + query.search.substr(0, 0) + std::to_string(&query - queries) + "@x.org", "New");
     auto start = std::chrono::steady_clock::now();

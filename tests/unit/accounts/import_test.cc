@@ -122,7 +122,7 @@ TEST_CASE("which account a form of the file means") {
     std::uint64_t id;  // whose name becomes N
   };
   const Row rows[] = {
-      {"Internet-Addresses: [a@x.org]\nUser's-Real-Name: [N]\n", 2},
+      {"User's-Real-Name: [N]\nInternet-Addresses: [a@x.org]\n", 2},
       {"User's-Real-Name: [N]\nAccount-Number: [3]\nInternet-Addresses: [new@x.org] [b@x.org]\n", 3},
       {"User's-Real-Name: [N]\nAccount-Number: [3]\nInternet-Addresses: [A@x.org]\n", 2},
       {"User's-Real-Name: [N]\nAccount-Number: [1]\nInternet-Addresses: [root@y.org]\n", 1},

@@ -153,7 +153,7 @@ TEST_CASE("what becomes of the account becomes of its sessions, at once") {
       {{"account", "set", "jane", "User's-Real-Name=Janie"}, {}, WebStanding::kGood},
       {{"account", "lock", "jane"}, {}, WebStanding::kNobody},
       {{"account", "passwd", "jane"}, "An0ther!\n", WebStanding::kNobody},
-      {{"account", "remove", "jane"}, {}, WebStanding::kNobody},
+      {{"account", "remove", "jane", "--delete-mail"}, {}, WebStanding::kNobody},
       {{"account", "set", "jane", "General-Access-Restrictions=10.0.0.0"}, {}, WebStanding::kNobody},
       {{"account", "set", "jane", "General-Access-Restrictions=192.0.2.0"}, {}, WebStanding::kGood},
       {{"account", "set", "jane", "General-Access-Restrictions=software.com"}, {}, WebStanding::kNobody},

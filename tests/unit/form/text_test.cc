@@ -220,7 +220,9 @@ TEST_CASE("what is shown only, and passwords, are printed where they are wanted"
   form::Values account{{"Account-Number", {"5"}}, {"Mail-Account-Password", {"{crypt}x"}}};
   std::string whole = form::render(form::account_data(), account,
                                    form::RenderOptions{.shown_only = false, .passwords = true});
-  CHECK_THAT(whole, Catch::Contains("[5]") && Catch::Contains("[{crypt}x]"));
+  CHECK_THAT(whole, Catch::Contains("[5]   (shown only)") && Catch::Contains("[{crypt}x]"));
+  CHECK_THAT(form::render(form::account_data(), account, form::RenderOptions{.hints = false}),
+             Catch::Contains("[5]\n") && !Catch::Contains("shown only"));
 }
 
 TEST_CASE("whatever the values are, they come back") {
