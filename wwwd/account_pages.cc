@@ -5,6 +5,7 @@
 #include "wwwd/account_place.h"
 #include "wwwd/form_page.h"
 #include "wwwd/form_visit.h"
+#include "wwwd/list_visit.h"
 #include "wwwd/pages.h"
 
 namespace wwwd {
@@ -402,6 +403,9 @@ void add_account_pages(Routes& routes) {
   routes.add({.pattern = "/accounts/:/undo",
               .get = [](const VisitPtr& v) { v->see_other(account_path(v->number(0))); },
               .post = [](const VisitPtr& v) { undo_change(v, account_place(v->number(0))); }});
+  routes.add({.pattern = "/accounts/:/list/*",
+              .get = [](const VisitPtr& v) { show_long_list(v, account_place(v->number(0)), v->part(1)); },
+              .post = [](const VisitPtr& v) { edit_long_list(v, account_place(v->number(0)), v->part(1)); }});
   routes.add({.pattern = "/accounts/:/lock",
               .get = [](const VisitPtr& v) { v->see_other(account_path(v->number(0))); },
               .post = lock_account});

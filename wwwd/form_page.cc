@@ -100,10 +100,11 @@ static bool may_change(const Field& field, Who who) {
   return field.type != Type::kReadOnly && (who == Who::kPostmaster || field.change == Who::kOwner);
 }
 
-bool too_long_for_input(const List& values) {
+bool too_long_for_input(const Field& field, const List& values) {
+  if (!field.list()) return false;
   std::size_t size = 0;
   for (const std::string& value : values) size += value.size() + 1;
-  return size > kMostListed;
+  return size > (field.type == Type::kLines ? kMostLines : kMostListed);
 }
 
 static const List& find_values(const Values& values, std::string_view name) {
@@ -250,7 +251,7 @@ std::string_view Row::row_class() const {
 void Row::write() {
   bool inputs = may_change(field_, view_.who);
   List values = shown_values(view_, field_);
-  bool too_long = field_.list() && too_long_for_input(values);
+  bool too_long = too_long_for_input(field_, values);
   if (inputs && is_group() && !too_long) {
     h_.open("div", {{"class", row_class()},
                     {"role", "radiogroup"},
@@ -277,7 +278,7 @@ void Row::write_head() {
   h_.open("div", {{"class", "head"}});
   std::string label = field_label(field_.name);
   bool labels = may_change(field_, view_.who) && !is_group() &&
-                !(field_.list() && too_long_for_input(shown_values(view_, field_)));
+                !too_long_for_input(field_, shown_values(view_, field_));
   if (labels) {
     h_.open("label", {{"for", id()}}).text(label);
     if (field_.required) h_.element("span", {{"class", "required"}}, " (required)");
@@ -320,6 +321,11 @@ void Row::write_read_only() {
 }
 
 void Row::write_too_long(std::size_t count) {
+  if (field_.type == Type::kLines) {
+    h_.element("p", {{"class", "value"}},
+               fmt::format("{} lines: too many for this page. post.office form shows and sets them.", count));
+    return;
+  }
   h_.open("p", {{"class", "value"}});
   h_.link(view_.path + "/list/" + std::string(field_.name),
           fmt::format("{} entries: search, add, remove", count));
@@ -413,7 +419,9 @@ void Row::write_notes() {
   bool inputs = may_change(field_, view_.who);
   if (!problems_.empty()) {
     h_.open("div", {{"class", "error"}, {"id", "e-" + key_}});
-    for (const WebProblem* problem : problems_) {
+    std::size_t most = std::min(problems_.size(), kMostProblems);
+    for (std::size_t i = 0; i < most; ++i) {
+      const WebProblem* problem = problems_[i];
       bool which = field_.list() && !problem->value.empty();
       h_.element("p", which ? problem->value + ": " + problem->rule : sentence(problem->rule));
     }
@@ -461,13 +469,17 @@ void write_fields(Html& h, const FormView& view) {
 Notice problem_notice(const FormView& view) {
   Notice notice{Tone::kProblem, "Nothing was changed: this is not right yet", {}};
   notice.more.open("ul");
-  for (const WebProblem& problem : view.problems) {
+  std::size_t most = std::min(view.problems.size(), kMostProblems);
+  for (std::size_t i = 0; i < most; ++i) {
+    const WebProblem& problem = view.problems[i];
     const Field* field = view.form->find(problem.field);
     notice.more.open("li");
     if (field != nullptr) notice.more.link("#" + field_id(field->name), field_label(field->name)).text(": ");
     if (field == nullptr && !problem.field.empty()) notice.more.text(problem.field + ": ");
     notice.more.text(sentence(problem.rule)).close("li");
   }
+  if (most < view.problems.size())
+    notice.more.element("li", fmt::format("and {} more", view.problems.size() - most));
   notice.more.close("ul");
   return notice;
 }

@@ -33,10 +33,12 @@ void write_fields(Html& h, const FormView& view);
 /// Says that nothing was done, with a link to each field that is wrong.
 [[nodiscard]] Notice problem_notice(const FormView& view);
 
-/// Lists longer than this many octets are not put into an input: a hundred thousand aliases would make a page
-/// that no browser likes, and one changed line would send them all back.
-inline constexpr std::size_t kMostListed = 16 * 1024;
-[[nodiscard]] bool too_long_for_input(const std::vector<std::string>& values);
+/// Whether a list has too many octets for an input: a hundred thousand aliases would make a page that no
+/// browser likes, and one changed line would send them all back.
+[[nodiscard]] bool too_long_for_input(const form::Field& field, const std::vector<std::string>& values);
+inline constexpr std::size_t kMostListed = 8 * 1024;
+inline constexpr std::size_t kMostLines = 32 * 1024;  ///< of free text, that cannot be worked on in parts
+inline constexpr std::size_t kMostProblems = 50;      ///< that are told at once
 
 /// What was sent of this form: fields that `who` may change, each with the values that its input holds.
 /// Fields that were not sent are not there. An empty password was not sent.

@@ -26,6 +26,11 @@ void write_time(Html& h, std::int64_t at) {
             fmt::format("{:%Y-%m-%d %H:%M} UTC", utc));
 }
 
+std::string form_title(const FormPlace& place, const form::Values& values) {
+  if (place.title_from) return place.title_from(values);
+  return place.title.empty() ? std::string(place.form->title) : place.title;
+}
+
 namespace {
 
 constexpr std::size_t kMostShown = 10;  ///< values of one field in a change
@@ -79,9 +84,7 @@ std::string by_whom(const WebRevision& revision) {
 
 Page page_of(const FormPlace& place, const form::Values& values) {
   Page page;
-  page.title = place.title_from      ? place.title_from(values)
-               : place.title.empty() ? std::string(place.form->title)
-                                     : place.title;
+  page.title = form_title(place, values);
   page.place = place.place;
   page.crumbs = place.crumbs;
   return page;

@@ -31,6 +31,9 @@ struct FormPlace {
   std::function<std::string(const form::Values&)> title_from;
 };
 
+/// The title of its page.
+[[nodiscard]] std::string form_title(const FormPlace& place, const form::Values& values);
+
 void show_form(const VisitPtr& visit, const FormPlace& place);
 /// A POST of it; `after` says where to go when it was done (from the answer), else back to `path`.
 void submit_form(const VisitPtr& visit, const FormPlace& place,

@@ -2,6 +2,7 @@
 // passwords and sign-ins are in access_pages.cc.
 #include "lib/form/forms.h"
 #include "wwwd/form_visit.h"
+#include "wwwd/list_visit.h"
 #include "wwwd/pages.h"
 
 namespace wwwd {
@@ -32,6 +33,9 @@ void add_own_pages(Routes& routes) {
               .post = [](const VisitPtr& v) { submit_form(v, own_place(*v)); },
               .resumes = true});
   routes.add({.pattern = "/account/history", .get = own_history});
+  routes.add({.pattern = "/account/list/*",
+              .get = [](const VisitPtr& v) { show_long_list(v, own_place(*v), v->part(0)); },
+              .post = [](const VisitPtr& v) { edit_long_list(v, own_place(*v), v->part(0)); }});
   routes.add({.pattern = "/account/undo",
               .get = [](const VisitPtr& v) { v->see_other("/account"); },
               .post = [](const VisitPtr& v) { undo_change(v, own_place(*v)); }});

@@ -297,3 +297,38 @@ TEST_CASE("every form has its page, and links lead where routes are") {
     CHECK(office.get(path + "/undo").status == 303);
   }
 }
+
+TEST_CASE("a long list of an account is worked on at its own place, for that account") {
+  Office office;
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 1000; ++i) addresses.push_back("jane" + std::to_string(i) + "@podunk.edu");
+  office.accounts->answers<WebShowForm, WebForm>([&](const WebShowForm& ask) {
+    CHECK(ask.subject == 9);
+    WebForm form = good<WebForm>();
+    form.values = {{"Internet-Addresses", addresses}};
+    return form;
+  });
+  wwwd::Response page = office.get("/accounts/9");
+  CHECK(page.body.size() < 60 * 1024);
+  CHECK(has(page.body, "href=\"/accounts/9/list/Internet-Addresses\">1000 entries"));
+  CHECK(has(office.get("/accounts/9/list/Internet-Addresses?find=jane77@").body,
+            "value=\"jane77@podunk.edu\""));
+  CHECK(office.get("/accounts/9/list/Account-Number").status == 404);
+}
+
+TEST_CASE("a thousand mistakes make no long page") {
+  Office office;
+  show_forms(office);
+  office.accounts->answers<WebSubmitForm, WebDone>([](const WebSubmitForm&) {
+    WebDone done = good<WebDone>();
+    done.kind = po::Kind::kPermanent;
+    for (int i = 0; i < 1000; ++i)
+      done.problems.push_back({"Relay-Networks", "x" + std::to_string(i), "give a network"});
+    return done;
+  });
+  wwwd::Response response =
+      office.post("/settings/system-security", {{"seal", "s"}, {"revision", "12"}, {"Relay-Networks", "x0"}});
+  CHECK(response.status == 422);
+  CHECK(response.body.size() < 60 * 1024);
+  CHECK(has(response.body, "and 950 more"));
+}
