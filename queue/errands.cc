@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "lib/checksum.h"
+#include "lib/header.h"
 #include "lib/text.h"
 #include "queue/greeting.h"
 
