@@ -13,7 +13,8 @@ from harness import Pool, SystemTest, needs_program, needs_root
 from instance import Instance
 
 PROGRAMS = {"smtp": "smtpd", "submission": "smtpd", "submissions": "smtpd", "pop3": "pop3d", "pop3s": "pop3d",
-            "finger": "fingerd"}
+            "finger": "fingerd", "web": "wwwd"}
+PORTS = {"submissions": "smtps"}  # whose name in Instance.ports is another
 HAND_OVER = 60  # lib/messages.h
 
 
@@ -36,9 +37,9 @@ class InetdInstance(Instance):
         super().write_conf()
         self.conf.write_text(re.sub(r"127\.0\.0\.1:\d+", "inetd", self.conf.read_text()))
         (self.base / "inetd.conf").write_text("".join(
-            f"127.0.0.1:{self.ports['smtps' if name == 'submissions' else name]} stream tcp nowait "
+            f"127.0.0.1:{self.ports[PORTS.get(name, name)]} stream tcp nowait "
             f"{self.user.pw_name} {self.program / program} {program} --inetd {name} {self.spool}\n"
-            for name, program in PROGRAMS.items()))
+            for name, program in PROGRAMS.items() if PORTS.get(name, name) in self.ports))
 
     def start_inetd(self):
         with self.inside():
@@ -65,7 +66,7 @@ class Inetd(SystemTest):
     @needs_root
     @needs_program("inetd")
     def setUpClass(cls):
-        cls.instance = InetdInstance(Pool.build, users=40)
+        cls.instance = InetdInstance(Pool.build, users=40, web=True)
         cls.instance.start()
 
     @classmethod
@@ -101,6 +102,11 @@ class Inetd(SystemTest):
         with Smtp(self.instance.ports["smtps"], tls=True) as smtp:
             smtp.ehlo().auth(user.address, user.password)
             smtp.quit()
+
+    def test_web_pages(self):
+        with Wire(self.instance.ports["web"], tls=True) as client:
+            client.send(b"GET /log-in HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertEqual(client.read_line(), b"HTTP/1.1 200 OK")
 
     def test_the_suite_itself_binds_nothing(self):
         self.instance.stop_inetd()
@@ -159,6 +165,7 @@ class Inetd(SystemTest):
                 self.assertTrue(self.first_line(name).startswith(b"421 4.3.2 "), name)
             self.assertTrue(self.first_line("pop3").startswith(b"-ERR [SYS/TEMP] "))
             self.assertEqual(self.first_line("finger"), b"The mail system is not running; try again later.")
+            self.assertEqual(self.first_line("web"), b"HTTP/1.1 503 Service Unavailable")
             with Smtp(self.instance.ports["smtp"], greet=False) as eager:  # what came before does not cost the answer
                 eager.send(b"EHLO there\r\n" * 1000)
                 self.assertEqual(eager.reply().code, 421)
