@@ -317,6 +317,7 @@ CommandResult run_account_command(const Office& office, Words words, std::string
   if (verb == "add") return add_accounts(office, std::move(words), input);
   if (verb == "list") return list_accounts(office, std::move(words));
   if (verb == "remove") return run_remove(office, std::move(words));
+  if (verb == "sign-ins") return run_sign_ins_command(office, std::move(words));
   if (verb == "passwd" || verb == "lock" || verb == "unlock") return run_short(office, verb, words, input);
   return usage(fmt::format("account: there is no '{}'", po::for_display(verb)));
 }

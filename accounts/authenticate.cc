@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "accounts/random.h"
+#include "accounts/saslauthd.h"
 #include "accounts/web_rights.h"
 #include "lib/address.h"
 #include "lib/net_address.h"
@@ -43,17 +44,21 @@ Authenticator::Authenticator(const po::Loop& loop, Administration& administratio
       credentials_key_(random_key()),
       cache_(random_key()),
       settings_(std::make_shared<const directory::Settings>()),
-      checks_(loop, kMostThreads) {}
+      sign_ins_(loop, administration.secrets(), writer),
+      checks_(loop, kMostThreads),
+      system_checks_(loop, kMostSystemChecks) {}
 
-void Authenticator::authenticate(Request request, Done done) {
+void Authenticator::authenticate(Service service, Request request, Done done) {
   auto t = std::make_shared<Try>();
+  t->service = service;
   t->request = std::move(request);
   t->done = std::move(done);
   begin(std::move(t));
 }
 
-void Authenticator::authenticate_account(std::uint64_t account, Request request, Done done) {
+void Authenticator::authenticate_account(std::uint64_t account, Service service, Request request, Done done) {
   auto t = std::make_shared<Try>();
+  t->service = service;
   t->request = std::move(request);
   t->done = std::move(done);
   t->named = account;
@@ -82,16 +87,30 @@ bool Authenticator::load(Try& t) {
   t.account = std::move(*found);
   t.stored.clear();
   t.cache_name.clear();
+  t.app_passwords.clear();
   t.who = {po::limit_key(t.request.client),
            "name " + po::ascii_lower(t.request.login.substr(0, kLongestName)), false};
   if (!t.account) return true;
-  auto stored = administration_.secrets().password(t.account->id);
+  t.who.account = std::to_string(t.account->id);
+  load_known(t, unix_seconds());
+  return load_secrets(t);
+}
+
+/// Of an account with the system's password no hash of our own counts.
+bool Authenticator::load_secrets(Try& t) {
+  const Secrets& secrets = administration_.secrets();
+  bool may_be_app = t.service == Service::kPop3 || t.service == Service::kSubmission;
+  if (may_be_app && app_password_core(t.request.password)) {
+    auto all = secrets.app_passwords(t.account->id);
+    if (!all) return false;
+    t.app_passwords = std::move(*all);
+  }
+  if (t.account->system_password) return true;
+  auto stored = secrets.password(t.account->id);
   if (!stored) return false;
   t.stored = std::move(*stored);
   if (!t.stored.empty())
     t.cache_name = cache_.name(t.account->id, t.account->revision, t.stored, t.request.password);
-  t.who.account = std::to_string(t.account->id);
-  load_known(t, unix_seconds());
   return true;
 }
 
@@ -114,13 +133,29 @@ bool Authenticator::decide_now(Try& t) {
     fail(t, Answer::kTooMany, "slowed-down", static_cast<std::uint32_t>(wait.count()));
     return true;
   }
+  if (is_app_password(t)) return true;
   if (t.cache_name.empty() || !cache_.hit(t.cache_name, now)) return false;
   right_password(t, "cache");
   return true;
 }
 
+/// Not by the cache: one that was revoked is no good at once.
+bool Authenticator::is_app_password(Try& t) {
+  const AppPassword* found = find_app_password(t.app_passwords, t.request.password);
+  if (!found) return false;
+  slow_down_.succeeded(t.who);
+  sign_ins_.used(t.account->id, found->id, unix_seconds(), t.who.address);
+  right_password(t, "app-password", found->name);
+  return true;
+}
+
+std::deque<Authenticator::TryPtr>& Authenticator::list_of(const Try& t) {
+  if (t.account && t.account->system_password) return waiting_system_;
+  return t.who.known ? waiting_known_ : waiting_other_;
+}
+
 void Authenticator::enqueue(TryPtr t) {
-  auto& list = t->who.known ? waiting_known_ : waiting_other_;
+  auto& list = list_of(*t);
   auto same_address = [&](const TryPtr& other) { return other->who.address == t->who.address; };
   bool full = list.size() >= kMostWaiting;
   if (!full && !t->who.known)
@@ -129,6 +164,22 @@ void Authenticator::enqueue(TryPtr t) {
   if (full) return fail(*t, Answer::kUnavailable, "busy");
   list.push_back(std::move(t));
   start_checks();
+  start_system_checks();
+}
+
+/// Asked again just before the work: tries that came in parallel must not get around the slow-down. False if
+/// it is answered, or waits in another list: an account may have changed meanwhile.
+bool Authenticator::still_good(const TryPtr& t) {
+  bool system = t->account && t->account->system_password;
+  if (steady_clock::now() - t->since > kLongestWait) {
+    fail(*t, Answer::kUnavailable, "waited-too-long");
+  } else if (!load(*t)) {
+    fail(*t, Answer::kUnavailable, "directory");
+  } else if (!decide_now(*t)) {
+    if (system == (t->account && t->account->system_password)) return true;
+    enqueue(t);
+  }
+  return false;
 }
 
 void Authenticator::start_checks() {
@@ -137,14 +188,7 @@ void Authenticator::start_checks() {
     if (list.empty()) return;
     TryPtr t = std::move(list.front());
     list.pop_front();
-    if (steady_clock::now() - t->since > kLongestWait) {
-      fail(*t, Answer::kUnavailable, "waited-too-long");
-    } else if (!load(*t)) {
-      fail(*t, Answer::kUnavailable, "directory");
-    } else if (!decide_now(*t)) {
-      // Asked again just before the work: tries that came in parallel must not get around the slow-down.
-      start_check(std::move(t));
-    }
+    if (still_good(t)) start_check(std::move(t));
   }
 }
 
@@ -160,19 +204,66 @@ void Authenticator::start_check(TryPtr t) {
 }
 
 void Authenticator::finish_check(const TryPtr& t, const password::Checked& checked) {
-  if (!checked.right) {
-    slow_down_.failed(t->who, limits(), steady_clock::now());
-    const char* reason = !t->account ? "unknown-account" : t->stored.empty() ? "no-password-set" : "password";
-    return fail(*t, Answer::kDenied, reason);
-  }
+  if (!checked.right) return wrong_password(*t);
   slow_down_.succeeded(t->who);
   if (!checked.replacement.empty()) return replace_hash(t, checked.replacement);
   cache_.put(t->cache_name, steady_clock::now());
   right_password(*t, "password");
 }
 
+void Authenticator::wrong_password(Try& t) {
+  slow_down_.failed(t.who, limits(), steady_clock::now());
+  bool none = t.account && !t.account->system_password && t.stored.empty();
+  fail(t, Answer::kDenied, !t.account ? "unknown-account" : none ? "no-password-set" : "password");
+}
+
+// ---- the system's passwords
+
+void Authenticator::start_system_checks() {
+  while (system_running_ < kMostSystemChecks && !waiting_system_.empty()) {
+    TryPtr t = std::move(waiting_system_.front());
+    waiting_system_.pop_front();
+    if (still_good(t)) start_system_check(std::move(t));
+  }
+}
+
+void Authenticator::start_system_check(TryPtr t) {
+  const directory::Account& account = *t->account;
+  const std::string& user = account.system_user.empty() ? account.pop_login : account.system_user;
+  auto question = saslauthd::question(user, t->request.password);
+  if (!question) return wrong_password(*t);
+  if (!connect_) return finish_system_check(*t, po::temporary("no saslauthd is configured"));
+  ++system_running_;
+  connect_([this, t, question = std::move(*question)](po::Result<po::Fd> connection) {
+    auto right = std::make_shared<po::Result<bool>>(false);
+    auto socket = std::make_shared<po::Result<po::Fd>>(std::move(connection));
+    system_checks_.run(
+        [right, socket, question] {
+          *right = *socket ? saslauthd::ask(**socket, question) : tl::make_unexpected(socket->error());
+        },
+        [this, t, right] {
+          --system_running_;
+          finish_system_check(*t, *right);
+          start_system_checks();
+        });
+  });
+}
+
+/// A saslauthd that cannot be asked is nobody's wrong password.
+void Authenticator::finish_system_check(Try& t, const po::Result<bool>& right) {
+  if (!right) {
+    log_.event("saslauthd-failed").kv("session", t.request.session).kv("error", right.error().text);
+    return fail(t, Answer::kUnavailable, "saslauthd");
+  }
+  if (!*right) return wrong_password(t);
+  slow_down_.succeeded(t.who);
+  right_password(t, "saslauthd", "system password");
+}
+
+// ---- what follows from it
+
 /// Everything below is told to those only who gave the right password.
-void Authenticator::right_password(Try& t, const char* how) {
+void Authenticator::right_password(Try& t, std::string_view how, std::string_view by) {
   Verdict verdict = judge(t);
   switch (verdict.answer) {
     case Answer::kGranted:
@@ -189,6 +280,7 @@ void Authenticator::right_password(Try& t, const char* how) {
   }
   grant(t, verdict);
   ++granted_;
+  note(t, std::string(by));
   log_.event("auth-ok")
       .kv("session", t.request.session)
       .kv("account", t.account->id)
@@ -249,8 +341,31 @@ void Authenticator::replace_hash(const TryPtr& t, std::string replacement) {
       });
 }
 
-void Authenticator::fail(Try& t, Answer answer, const char* reason, std::uint32_t retry_after) {
+/// What stands in the list of sign-ins of somebody who may not know the log's words.
+static std::string_view refusal_text(Answer answer) {
+  switch (answer) {
+    case Answer::kDenied:
+      return "refused: wrong password";
+    case Answer::kLocked:
+      return "refused: locked";
+    case Answer::kNotFrom:
+      return "refused: not allowed from there";
+    case Answer::kTooMany:
+      return "refused: too many failures";
+    case Answer::kNoMailbox:
+      return "refused: no mailbox";
+    default:
+      return {};
+  }
+}
+
+void Authenticator::note(const Try& t, std::string by) {
+  sign_ins_.add(t.account->id, {unix_seconds(), t.service, t.who.address, std::move(by), 1});
+}
+
+void Authenticator::fail(Try& t, Answer answer, std::string_view reason, std::uint32_t retry_after) {
   ++failures_;
+  if (std::string_view text = refusal_text(answer); t.account && !text.empty()) note(t, std::string(text));
   log_.event("auth-failed")
       .kv("session", t.request.session)
       .kv("login", t.request.login)

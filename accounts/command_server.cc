@@ -195,7 +195,8 @@ void CommandServer::ask_password(Session& s, std::string password) {
   ask.name_looked_up = true;
   ask.session = fmt::format("command.{}", s.id);
   parts_.authenticator.authenticate_account(
-      directory::kPostmaster, std::move(ask), [this, id = s.id](const po::messages::Verdict& verdict) {
+      directory::kPostmaster, Service::kCommand, std::move(ask),
+      [this, id = s.id](const po::messages::Verdict& verdict) {
         Session* asked = find(id);
         if (!asked) return;
         if (verdict.answer != po::messages::Answer::kGranted) {
@@ -268,6 +269,7 @@ Caller CommandServer::caller_of(const Session& s) {
 }
 
 void CommandServer::run(Session& s) {
+  parts_.authenticator.sign_ins().flush();  // the command may show them
   struct Job {
     Caller caller;
     std::vector<std::string> words;

@@ -53,5 +53,8 @@ CommandResult run_alias_command(const Office& office, Words words, std::string_v
 CommandResult run_domain_command(const Office& office, Words words, std::string_view input);
 CommandResult run_route_command(const Office& office, Words words, std::string_view input);
 CommandResult run_relay_password_command(const Office& office, Words words, std::string_view input);
+CommandResult run_app_password_command(const Office& office, Words words, std::string_view input);
+/// Behind "account sign-ins".
+CommandResult run_sign_ins_command(const Office& office, Words words);
 
 }  // namespace accounts

@@ -26,6 +26,7 @@ constexpr std::string_view kAccountUsage =
     "       post.office account undo ADDRESS REVISION [--json]\n"
     "       post.office account passwd ADDRESS              (the password on standard input)\n"
     "       post.office account lock|unlock ADDRESS\n"
+    "       post.office account sign-ins ADDRESS [--json]\n"
     "       post.office account remove ADDRESS --delete-mail|--hand-mail-to ADDRESS\n"
     "ADDRESS: or the log-in name, or the number. Field= empties a field; Field+=value and Field-=value "
     "change\n"
@@ -77,6 +78,12 @@ constexpr std::string_view kRelayPasswordUsage =
     "       post.office relay-password remove HOST USER\n"
     "HOST and USER as the Mail-Routing-Table has them. See accounts(8).\n";
 
+constexpr std::string_view kAppPasswordUsage =
+    "usage: post.office app-password list WHO [--json]\n"
+    "       post.office app-password make WHO NAME          (prints it, this once)\n"
+    "       post.office app-password revoke WHO NAME|NUMBER\n"
+    "WHO: an account's address, log-in name or number. See accounts(8).\n";
+
 constexpr std::size_t kMostShown = 1000;
 
 /// The commands of accounts, by their first word.
@@ -94,6 +101,7 @@ constexpr AccountsCommand kCommands[] = {
     {"export", run_export_command, kExportUsage},
     {"import", run_import_command, kImportUsage},
     {"relay-password", run_relay_password_command, kRelayPasswordUsage},
+    {"app-password", run_app_password_command, kAppPasswordUsage},
 };
 
 const AccountsCommand* command_named(std::string_view word) {

@@ -1,8 +1,8 @@
 // `post.office account ...`, `form ...`, `alias ...`, `domain ...`, `route list|add|remove`, `export`,
-// `import` and `relay-password ...`: one function for the running accounts process, which serves the command
-// socket and the web, and for the post.office program on a stopped system, so all give the same output. The
-// caller has made sure that an administrator or a Postmaster asks; words and input are checked here all the
-// same.
+// `import`, `relay-password ...` and `app-password ...`: one function for the running accounts process, which
+// serves the command socket and the web, and for the post.office program on a stopped system, so all give the
+// same output. The caller has made sure that an administrator or a Postmaster asks; words and input are
+// checked here all the same.
 #pragma once
 
 #include <cstddef>

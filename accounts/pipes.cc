@@ -28,8 +28,9 @@ bool Pipes::on_frame(std::uint64_t id, po::Frame& frame) {
 bool Pipes::on_authenticate(std::uint64_t id, po::Frame& frame) {
   po::messages::Authenticate ask;
   if (!frame.decode(ask) || (ask.mailbox && pipes_[id].role != Role::kPop3d)) return false;
+  Service service = pipes_[id].role == Role::kPop3d ? Service::kPop3 : Service::kSubmission;
   authenticator_.authenticate(
-      std::move(ask), [this, id, serial = frame.serial](const po::messages::Verdict& v) {
+      service, std::move(ask), [this, id, serial = frame.serial](const po::messages::Verdict& v) {
         auto pipe = pipes_.find(id);  // it may have died while the password was checked
         if (pipe != pipes_.end()) pipe->second.channel->send(serial, v);
       });

@@ -27,6 +27,26 @@ std::string relay_key(std::string_view host, std::string_view user) {
   return record::fold(host).append(1, '\0').append(user);
 }
 
+/// The number's octets in the order that sorts them.
+std::string app_key(std::uint64_t account, std::uint32_t id) {
+  std::string key = record::id_key(account);
+  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(id >> shift & 0xff);
+  return key;
+}
+
+/// The rows of a table whose keys begin like this.
+po::Result<std::vector<std::pair<std::string, std::string>>> rows_below(const lmdb::Txn& txn, MDB_dbi table,
+                                                                        std::string_view prefix) {
+  auto cursor = lmdb::Cursor::open(txn, table);
+  if (!cursor) return tl::make_unexpected(cursor.error());
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (auto item = cursor->seek(prefix);; item = cursor->next()) {
+    if (!item) return tl::make_unexpected(item.error());
+    if (!*item || !(*item)->key.starts_with(prefix)) return rows;
+    rows.emplace_back((*item)->key, (*item)->value);
+  }
+}
+
 bool is_old(std::int64_t then, std::int64_t now) {
   return now - then > Secrets::kKnownFor.count();
 }
@@ -46,7 +66,7 @@ struct KnownRow {
 po::Result<std::unique_ptr<Secrets>> Secrets::open(const std::string& path) {
   auto lock = directory::lock_folder(path);
   if (!lock) return tl::make_unexpected(lock.error());
-  auto env = lmdb::Env::open(path, MDB_NOTLS, kMapSize, 4, 0600);
+  auto env = lmdb::Env::open(path, MDB_NOTLS, kMapSize, 6, 0600);
   if (!env) return tl::make_unexpected(env.error());
   std::unique_ptr<Secrets> secrets(new Secrets(std::move(*lock), std::move(*env)));
   int dead = 0;
@@ -58,8 +78,12 @@ po::Result<std::unique_ptr<Secrets>> Secrets::open(const std::string& path) {
 po::Result<void> Secrets::prepare() {
   auto txn = lmdb::Txn::begin(env_, 0);
   if (!txn) return tl::make_unexpected(txn.error());
-  for (auto [name, dbi] :
-       {std::pair("password", &password_), {"known", &known_}, {"relay", &relay_}, {"meta", &meta_}}) {
+  for (auto [name, dbi] : {std::pair("password", &password_),
+                           {"known", &known_},
+                           {"relay", &relay_},
+                           {"app", &app_},
+                           {"sign-in", &sign_in_},
+                           {"meta", &meta_}}) {
     auto table = txn->table(name, MDB_CREATE);
     if (!table) return tl::make_unexpected(table.error());
     *dbi = *table;
@@ -115,6 +139,34 @@ po::Result<std::vector<RelayLogIn>> Secrets::relay_log_ins() const {
   }
 }
 
+po::Result<std::vector<AppPassword>> Secrets::app_passwords(std::uint64_t account) const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  auto rows = rows_below(*txn, app_, record::id_key(account));
+  if (!rows) return tl::make_unexpected(rows.error());
+  std::vector<AppPassword> found;
+  for (const auto& [key, value] : *rows) {
+    AppPassword password;
+    if (!po::wire::decode(value, password))
+      return po::temporary(
+          fmt::format("{}: an application password of account {} cannot be read", env_.path(), account));
+    found.push_back(std::move(password));
+  }
+  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.made < b.made; });
+  return found;
+}
+
+/// A row that cannot be read is no reason to show nothing: it is history, and begins anew.
+po::Result<std::vector<SignIn>> Secrets::sign_ins(std::uint64_t account) const {
+  auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
+  if (!txn) return tl::make_unexpected(txn.error());
+  auto row = txn->get(sign_in_, record::id_key(account));
+  if (!row) return tl::make_unexpected(row.error());
+  std::vector<SignIn> found;
+  if (*row && !po::wire::decode(**row, found)) found.clear();
+  return found;
+}
+
 po::Result<SecretsChange> Secrets::begin() {
   auto txn = lmdb::Txn::begin(env_, 0);
   if (!txn) return tl::make_unexpected(txn.error());
@@ -161,8 +213,42 @@ po::Result<void> SecretsChange::set_relay_password(std::string_view host, std::s
   return txn_.remove(secrets_->relay_, key).map([](bool) {});
 }
 
+po::Result<void> SecretsChange::put_app_password(std::uint64_t account, const AppPassword& password) {
+  return txn_.put(secrets_->app_, app_key(account, password.id), po::wire::encode(password));
+}
+
+po::Result<void> SecretsChange::remove_app_password(std::uint64_t account, std::uint32_t id) {
+  return txn_.remove(secrets_->app_, app_key(account, id)).map([](bool) {});
+}
+
+po::Result<void> SecretsChange::remove_app_passwords(std::uint64_t account) {
+  auto rows = rows_below(txn_, secrets_->app_, record::id_key(account));
+  if (!rows) return tl::make_unexpected(rows.error());
+  for (const auto& [key, value] : *rows)
+    if (auto ok = txn_.remove(secrets_->app_, key); !ok) return tl::make_unexpected(ok.error());
+  return {};
+}
+
+po::Result<void> SecretsChange::set_app_password_used(std::uint64_t account, std::uint32_t id,
+                                                      std::int64_t at, std::string_view from) {
+  auto row = txn_.get(secrets_->app_, app_key(account, id));
+  if (!row) return tl::make_unexpected(row.error());
+  AppPassword password;
+  if (!*row || !po::wire::decode(**row, password)) return {};
+  password.used = at;
+  password.used_from = std::string(from);
+  return put_app_password(account, password);
+}
+
+po::Result<void> SecretsChange::set_sign_ins(std::uint64_t account, const std::vector<SignIn>& rows) {
+  return txn_.put(secrets_->sign_in_, record::id_key(account), po::wire::encode(rows));
+}
+
 po::Result<void> SecretsChange::remove(std::uint64_t account) {
   if (auto ok = set_password(account, {}); !ok) return ok;
+  if (auto ok = remove_app_passwords(account); !ok) return ok;
+  if (auto ok = txn_.remove(secrets_->sign_in_, record::id_key(account)); !ok)
+    return tl::make_unexpected(ok.error());
   // Everything is old, seen from the end of time.
   return trim_known(account, INT64_MAX);
 }

@@ -21,6 +21,8 @@ Server::Server(po::Module& module, Administration& administration)
       announced_(administration.directory().generation()) {
   young_.every(module.loop(), directory::Writer::kYoungPeriod,
                [this] { administration_.directory().hold_young(); });
+  authenticator_.reach_saslauthd(
+      [this](Authenticator::Connected connected) { ask_for_saslauthd(std::move(connected)); });
 }
 
 CommandServer::Parts Server::command_parts() {
@@ -55,6 +57,13 @@ std::uint32_t Server::administer(po::messages::Verb verb) {
   return serial;
 }
 
+/// The authenticator bounds how many ask at once.
+void Server::ask_for_saslauthd(Authenticator::Connected connected) {
+  std::uint32_t serial = module_.control().next_serial();
+  asked_saslauthd_[serial] = std::move(connected);
+  module_.control().send(serial, po::messages::AskSaslauthd{});
+}
+
 void Server::on_listen(const po::messages::Listen& listen, po::Fd socket) {
   if (listen.protocol == po::messages::Protocol::kCommand)
     commands_.listen(std::move(socket), listen.max_sessions);
@@ -80,10 +89,24 @@ bool Server::on_control(po::Frame& frame) {
     administration_.set_facts(facts_of(std::move(facts)));
     return true;
   }
+  if (frame.is<po::messages::SaslauthdConnection>()) return on_saslauthd(frame);
   po::messages::AdministerAnswer answer;
   if (!frame.decode(answer)) return false;
   commands_.on_administered(frame.serial, answer);
   web_.on_administered(frame.serial, answer);
+  return true;
+}
+
+bool Server::on_saslauthd(po::Frame& frame) {
+  po::messages::SaslauthdConnection answer;
+  auto asked = asked_saslauthd_.find(frame.serial);
+  if (!frame.decode(answer) || asked == asked_saslauthd_.end()) return false;
+  Authenticator::Connected connected = std::move(asked->second);
+  asked_saslauthd_.erase(asked);
+  if (frame.fd)
+    connected(std::move(frame.fd));
+  else
+    connected(po::temporary(answer.text));
   return true;
 }
 
@@ -108,6 +131,7 @@ void Server::on_stop(std::uint32_t) {
 /// What an administrator was promised is finished; the module ends us if that takes too long, and then the
 /// transaction did not happen.
 void Server::finish_when_idle() {
+  authenticator_.sign_ins().flush();
   if (writer_.busy() == 0) return module_.finished();
   stopping_.after(module_.loop(), kLookAgain, [this] { finish_when_idle(); });
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 
 #include "accounts/administration.h"
@@ -29,6 +30,8 @@ class Server : public po::ModuleHandler {
   CommandServer::Parts command_parts();
   WebServer::Parts web_parts();
   std::uint32_t administer(po::messages::Verb verb);
+  bool on_saslauthd(po::Frame& frame);
+  void ask_for_saslauthd(Authenticator::Connected connected);
   void announce_changes();
   void finish_when_idle();
 
@@ -39,6 +42,7 @@ class Server : public po::ModuleHandler {
   CommandServer commands_;
   Pipes pipes_;
   WebServer web_;
+  std::map<std::uint32_t, Authenticator::Connected> asked_saslauthd_;
   std::uint64_t announced_ = 0;
   po::Event young_, stopping_;
 };

@@ -38,6 +38,7 @@ constexpr const char* kHelp =
     "  domain list|add|remove   local mail domains, with --relay relay domains\n"
     "  route list|add|remove    the mail routing table\n"
     "  relay-password list|set|remove  passwords for hosts that mail is sent on to\n"
+    "  app-password list|make|revoke  further passwords of an account, for mail programs\n"
     "  queue status [--json]    what the store holds\n"
     "  queue list|show|summary|watch, mailq\n"
     "                           what waits to be delivered, and why\n"

@@ -1,5 +1,11 @@
 #include "accounts/authenticate.h"
 
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "accounts/saslauthd.h"
 #include "lib/net_address.h"
 #include "lib/ticket.h"
 #include "tests/unit/accounts/fixture.h"
@@ -17,9 +23,10 @@ struct Desk : Office {
   accounts::Threads writer{loop, 1};
   Authenticator authenticator{loop, *admin, writer, log, kKey};
 
-  po::messages::Verdict ask(po::messages::Authenticate request) {
+  po::messages::Verdict ask(po::messages::Authenticate request,
+                            accounts::Service service = accounts::Service::kPop3) {
     std::optional<po::messages::Verdict> verdict;
-    authenticator.authenticate(std::move(request), [&](const po::messages::Verdict& v) {
+    authenticator.authenticate(service, std::move(request), [&](const po::messages::Verdict& v) {
       verdict = v;
       loop.stop();
     });
@@ -162,12 +169,13 @@ TEST_CASE("many at once: all are answered, none twice") {
   int granted = 0, busy = 0, answered = 0;
   constexpr int kCount = 400;
   for (int i = 0; i < kCount; ++i)
-    desk.authenticator.authenticate(desk.request("jlee", "Sur+Fer!"), [&](const po::messages::Verdict& v) {
-      ++answered;
-      granted += v.answer == Answer::kGranted;
-      busy += v.answer == Answer::kUnavailable;
-      if (answered == kCount) desk.loop.stop();
-    });
+    desk.authenticator.authenticate(accounts::Service::kPop3, desk.request("jlee", "Sur+Fer!"),
+                                    [&](const po::messages::Verdict& v) {
+                                      ++answered;
+                                      granted += v.answer == Answer::kGranted;
+                                      busy += v.answer == Answer::kUnavailable;
+                                      if (answered == kCount) desk.loop.stop();
+                                    });
   desk.loop.run();
   CHECK(answered == kCount);
   CHECK(granted >= 256);
@@ -193,4 +201,118 @@ TEST_CASE("known addresses: thirty days, a bounded number") {
   REQUIRE(removal->commit());
   CHECK(secrets.known(3, "299", 101 * kDay).value() == 0);
   CHECK(secrets.known(2, "192.0.2.1", 101 * kDay).value() != 0);
+}
+
+TEST_CASE(
+    "an application password opens the mailbox and submits, does no more, and ends when it is revoked") {
+  Desk desk;
+  desk.add();
+  using accounts::Service;
+  std::string made = desk.good({"app-password", "make", "jlee", "Phone"});
+  made.pop_back();
+  std::string spaced = made;
+  std::replace(spaced.begin(), spaced.end(), '-', ' ');
+  auto answer = [&](const std::string& password, Service service) {
+    return desk.ask(desk.request("jlee", password), service).answer;
+  };
+  for (int i = 0; i < 2; ++i) {  // not from a cache the second time either
+    CHECK(answer(made, Service::kPop3) == Answer::kGranted);
+    CHECK(answer(spaced, Service::kSubmission) == Answer::kGranted);
+    CHECK(answer(made, Service::kWeb) == Answer::kDenied);
+    CHECK(answer(made, Service::kCommand) == Answer::kDenied);
+    CHECK(answer("Sur+Fer!", Service::kPop3) == Answer::kGranted);
+  }
+  desk.good({"account", "lock", "jlee"});
+  CHECK(answer(made, Service::kPop3) == Answer::kLocked);
+  desk.good({"account", "unlock", "jlee"});
+  CHECK(answer(made, Service::kPop3) == Answer::kGranted);
+  desk.good({"app-password", "revoke", "jlee", "Phone"});
+  CHECK(answer(made, Service::kPop3) == Answer::kDenied);
+
+  desk.authenticator.sign_ins().flush();
+  while (desk.writer.busy() > 0) event_base_loop(desk.loop.base(), EVLOOP_ONCE);
+  std::vector<std::pair<std::string_view, std::string>> seen;
+  for (const auto& row : desk.admin->secrets().sign_ins(2).value())
+    seen.emplace_back(accounts::service_name(row.service), row.by);
+  auto has = [&](std::string_view service, const char* by) {
+    return std::count(seen.begin(), seen.end(), std::pair(service, std::string(by))) == 1;
+  };
+  CHECK(seen.size() == 7);
+  CHECK(has("POP3", "Phone"));
+  CHECK(has("POP3", "password"));
+  CHECK(has("POP3", "refused: locked"));
+  CHECK(has("POP3", "refused: wrong password"));
+  CHECK(has("submission", "Phone"));
+  CHECK(has("web", "refused: wrong password"));
+  CHECK(has("command", "refused: wrong password"));
+}
+
+TEST_CASE("guessing application passwords is slowed down like all guessing") {
+  Desk desk;
+  desk.add();
+  std::string made = desk.good({"app-password", "make", "jlee", "Phone"});
+  made.pop_back();
+  desk.good({"form", "set", "system-security", "Log-In-Failures-per-Address=2"});
+  for (int i = 0; i < 4; ++i) (void)desk.answer("jlee", accounts::random_app_password(), "10.9.9.9");
+  CHECK(desk.answer("jlee", made, "10.9.9.9") == Answer::kTooMany);
+  CHECK(desk.answer("jlee", made, "10.9.9.8") == Answer::kGranted);
+}
+
+namespace {
+
+/// A saslauthd that knows janie's password.
+struct SystemDesk : Desk {
+  int asked = 0;
+  std::string user;
+  SystemDesk() {
+    add({"Use-System-Password=yes", "System-User-Name=janie"});
+    authenticator.reach_saslauthd([this](Authenticator::Connected connected) { connect(connected); });
+  }
+  void connect(const Authenticator::Connected& connected) {
+    ++asked;
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    std::thread([end = ends[1]] {
+      po::Fd fd(end);
+      char in[200];
+      ssize_t n = ::read(fd.get(), in, sizeof in);
+      bool right = std::string_view(in, static_cast<std::size_t>(n)) ==
+                   accounts::saslauthd::question("janie", "System1").value();
+      (void)!::write(fd.get(), right ? "\0\2OK" : "\0\2NO", 4);
+    }).detach();
+    connected(po::Fd(ends[0]));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an account with the system's password is saslauthd's to judge, and no hash of ours counts") {
+  SystemDesk desk;
+  CHECK(desk.answer("jlee", "Sur+Fer!") == Answer::kDenied);
+  CHECK(desk.answer("jlee", "System1") == Answer::kGranted);
+  CHECK(desk.answer("jlee", "System1") == Answer::kGranted);
+  CHECK(desk.asked == 3);  // the system's password may have changed: there is no cache of it
+  CHECK(desk.answer("jlee", "") == Answer::kDenied);
+  CHECK(desk.answer("jlee", std::string("System1\0x", 9)) == Answer::kDenied);
+  CHECK(desk.asked == 3);
+  std::string app = desk.good({"app-password", "make", "jlee", "Phone"});
+  app.pop_back();
+  CHECK(desk.answer("jlee", app) == Answer::kGranted);
+  CHECK(desk.asked == 3);
+  desk.good({"account", "lock", "jlee"});
+  CHECK(desk.answer("jlee", "System1") == Answer::kLocked);
+  desk.good({"account", "unlock", "jlee"});
+  desk.good({"account", "set", "jlee", "Use-System-Password=no"});
+  CHECK(desk.answer("jlee", "Sur+Fer!") == Answer::kGranted);
+  CHECK(desk.answer("jlee", "System1") == Answer::kDenied);
+}
+
+TEST_CASE("a saslauthd that is not there is nobody's wrong password") {
+  SystemDesk desk;
+  desk.good({"form", "set", "system-security", "Log-In-Failures-per-Address=2"});
+  desk.authenticator.reach_saslauthd(
+      [](const Authenticator::Connected& connected) { connected(po::temporary("not there")); });
+  for (int i = 0; i < 5; ++i) CHECK(desk.answer("jlee", "System1", "10.1.1.1") == Answer::kUnavailable);
+  desk.authenticator.reach_saslauthd([&](Authenticator::Connected connected) { desk.connect(connected); });
+  CHECK(desk.answer("jlee", "System1", "10.1.1.1") == Answer::kGranted);
 }
