@@ -130,6 +130,7 @@ void WebServer::feed_command(Asker asker, RunningCommand& command, messages::Web
 void WebServer::run_command_of(Asker asker, RunningCommand& command) {
   command.answered = true;
   command.stalled.cancel();
+  parts_.authenticator.sign_ins().flush();  // the command may show them
   struct Job {
     Looked who;
     std::vector<std::string> words;

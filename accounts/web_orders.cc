@@ -29,13 +29,21 @@ constexpr Entry kOrders[] = {
 
 /// Those of accounts that only look; all others change something.
 constexpr Entry kLookingCommands[] = {
-    {"account", "list", OrderRight::kLooks},      {"account", "show", OrderRight::kLooks},
-    {"account", "history", OrderRight::kLooks},   {"account", "sign-ins", OrderRight::kLooks},
-    {"form", "list", OrderRight::kLooks},         {"form", "show", OrderRight::kLooks},
-    {"form", "check", OrderRight::kLooks},        {"form", "diff", OrderRight::kLooks},
-    {"form", "history", OrderRight::kLooks},      {"alias", "list", OrderRight::kLooks},
-    {"domain", "list", OrderRight::kLooks},       {"relay-password", "list", OrderRight::kLooks},
-    {"app-password", "list", OrderRight::kLooks}, {"export", {}, OrderRight::kLooks},
+    {"account", "list", OrderRight::kLooks},
+    {"account", "show", OrderRight::kLooks},
+    {"account", "history", OrderRight::kLooks},
+    {"account", "sign-ins", OrderRight::kLooks},
+    {"form", "list", OrderRight::kLooks},
+    {"form", "show", OrderRight::kLooks},
+    {"form", "check", OrderRight::kLooks},
+    {"form", "diff", OrderRight::kLooks},
+    {"form", "history", OrderRight::kLooks},
+    {"alias", "list", OrderRight::kLooks},
+    {"domain", "list", OrderRight::kLooks},
+    {"route", "list", OrderRight::kLooks},
+    {"relay-password", "list", OrderRight::kLooks},
+    {"app-password", "list", OrderRight::kLooks},
+    {"export", {}, OrderRight::kLooks},
 };
 
 template <std::size_t N>

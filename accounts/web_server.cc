@@ -50,7 +50,8 @@ std::string_view answer_word(Answer answer) {
 
 WebServer::WebServer(Parts parts)
     : parts_(std::move(parts)),
-      sessions_([this](const WebSession& session, std::string_view why) { ended(session, why); }) {
+      sessions_([this](const WebSession& session, std::string_view why) { ended(session, why); }),
+      readers_(parts_.loop, 1) {
   expire_.every(parts_.loop, kExpirePeriod, [this] { sessions_.expire(idle_limit(), steady_clock::now()); });
 }
 WebServer::~WebServer() = default;
@@ -85,6 +86,24 @@ bool WebServer::on_frame(PipeId id, po::Frame& frame) {
       return handle(asker, frame, &WebServer::on_look);
     case messages::WebLogOut::kType:
       return handle(asker, frame, &WebServer::on_log_out);
+    case messages::WebShowForm::kType:
+      return handle(asker, frame, &WebServer::on_show_form);
+    case messages::WebSubmitForm::kType:
+      return handle(asker, frame, &WebServer::on_submit_form);
+    case messages::WebAskHistory::kType:
+      return handle(asker, frame, &WebServer::on_history);
+    case messages::WebUndo::kType:
+      return handle(asker, frame, &WebServer::on_undo);
+    case messages::WebAskAccounts::kType:
+      return handle(asker, frame, &WebServer::on_accounts);
+    case messages::WebRemove::kType:
+      return handle(asker, frame, &WebServer::on_remove);
+    case messages::WebAskAccess::kType:
+      return handle(asker, frame, &WebServer::on_ask_access);
+    case messages::WebMakePassword::kType:
+      return handle(asker, frame, &WebServer::on_make_password);
+    case messages::WebRevokePassword::kType:
+      return handle(asker, frame, &WebServer::on_revoke_password);
     case messages::WebCommand::kType:
       return on_command(asker, frame);
     case messages::Abandon::kType:
@@ -176,9 +195,10 @@ void WebServer::on_log_in(Asker asker, messages::WebLogIn ask) {
     finish_log_in(asker, ask, verdict);
   };
   if (postmaster)
-    parts_.authenticator.authenticate_account(directory::kPostmaster, std::move(request), std::move(done));
+    parts_.authenticator.authenticate_account(directory::kPostmaster, Service::kWeb, std::move(request),
+                                              std::move(done));
   else
-    parts_.authenticator.authenticate(std::move(request), std::move(done));
+    parts_.authenticator.authenticate(Service::kWeb, std::move(request), std::move(done));
 }
 
 void WebServer::finish_log_in(Asker asker, const messages::WebLogIn& ask,

@@ -134,6 +134,15 @@ class WebServer {
   void finish_log_in(Asker asker, const po::messages::WebLogIn& ask, const Authenticator::Verdict& verdict);
   void on_look(Asker asker, po::messages::WebLook ask);
   void on_log_out(Asker asker, po::messages::WebLogOut ask);
+  void on_show_form(Asker asker, po::messages::WebShowForm ask);
+  void on_submit_form(Asker asker, po::messages::WebSubmitForm ask);
+  void on_history(Asker asker, po::messages::WebAskHistory ask);
+  void on_undo(Asker asker, po::messages::WebUndo ask);
+  void on_accounts(Asker asker, po::messages::WebAskAccounts ask);
+  void on_remove(Asker asker, po::messages::WebRemove ask);
+  void on_ask_access(Asker asker, po::messages::WebAskAccess ask);
+  void on_make_password(Asker asker, po::messages::WebMakePassword ask);
+  void on_revoke_password(Asker asker, po::messages::WebRevokePassword ask);
   bool on_command(Asker asker, po::Frame& frame);
   bool on_abandon(Asker asker, po::Frame& frame);
   bool begin_command(Asker asker, po::messages::WebCommand ask);
@@ -153,6 +162,7 @@ class WebServer {
   std::map<std::uint32_t, Asker> asked_status_;
   PipeId next_ = 1;
   po::Event expire_;
+  Threads readers_;  ///< last: joined before the rest goes
 };
 
 }  // namespace accounts

@@ -297,6 +297,157 @@ TEST_CASE("a command's input comes in pieces, and what was abandoned is not run"
   CHECK(int(output.exit_code) == 0);
 }
 
+TEST_CASE("forms: a Postmaster all of them, others their own, and nothing without the seal") {
+  Bureau bureau;
+  WebCaller postmaster = bureau.logged_in("Postmaster", "Post+Master"), jane = bureau.logged_in("jane");
+  const char* own = "individual-account-information";
+  struct Row {
+    WebCaller caller;
+    const char* form;
+    std::uint64_t subject;
+    WebStanding standing;
+    po::Kind kind;
+  };
+  const Row rows[] = {
+      {postmaster, "account-data", 2, WebStanding::kGood, po::Kind::kDone},
+      {postmaster, "account-data", 0, WebStanding::kGood, po::Kind::kDone},
+      {postmaster, "account-data", 99, WebStanding::kGood, po::Kind::kPermanent},
+      {postmaster, "system-security", 0, WebStanding::kGood, po::Kind::kDone},
+      {postmaster, "no-such-form", 0, WebStanding::kGood, po::Kind::kPermanent},
+      {jane, own, 2, WebStanding::kGood, po::Kind::kDone},
+      {jane, own, 3, WebStanding::kNotAllowed, po::Kind::kTemporary},
+      {jane, own, 0, WebStanding::kNotAllowed, po::Kind::kTemporary},
+      {jane, "account-data", 2, WebStanding::kNotAllowed, po::Kind::kTemporary},
+      {jane, "account-data", 0, WebStanding::kNotAllowed, po::Kind::kTemporary},
+      {jane, "system-security", 0, WebStanding::kNotAllowed, po::Kind::kTemporary},
+      {jane, "no-such-form", 0, WebStanding::kNotAllowed, po::Kind::kTemporary},
+      {Bureau::caller(""), own, 2, WebStanding::kNobody, po::Kind::kTemporary},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.form, row.subject);
+    auto shown = bureau.ask<WebForm>(WebShowForm{row.caller, row.form, row.subject});
+    REQUIRE(shown);
+    CHECK(shown->standing == row.standing);
+    CHECK(shown->kind == row.kind);
+    CHECK(shown->values.empty() == (row.kind != po::Kind::kDone));
+    auto past = bureau.ask<WebHistory>(WebAskHistory{row.caller, row.form, row.subject, 0});
+    REQUIRE(past);
+    CHECK(past->standing == row.standing);
+
+    WebSubmitForm submit{row.caller, WebSubmit::kSet, row.form, row.subject, shown->revision, {}};
+    submit.caller.seal += "x";
+    auto forged = bureau.ask<WebDone>(submit);
+    REQUIRE(forged);
+    CHECK(forged->standing == (row.standing == WebStanding::kNobody ? row.standing
+                               : row.standing == WebStanding::kGood ? WebStanding::kForged
+                                                                    : row.standing));
+  }
+}
+
+TEST_CASE("a form is changed, the change told, taken back, and a stale page refused") {
+  Bureau bureau;
+  WebCaller jane = bureau.logged_in("jane");
+  const char* form = "individual-account-information";
+  auto seen = bureau.ask<WebForm>(WebShowForm{jane, form, 2}).value();
+  WebSubmitForm submit{jane, WebSubmit::kCheck, form, 2, seen.revision, {{"Finger-Information", {"Hi"}}}};
+  auto checked = bureau.ask<WebDone>(submit).value();
+  CHECK(checked.kind == po::Kind::kDone);
+  REQUIRE(checked.changes.size() == 1);
+  CHECK(bureau.ask<WebForm>(WebShowForm{jane, form, 2})->revision == seen.revision);
+  submit.what = WebSubmit::kSet;
+  auto done = bureau.ask<WebDone>(submit).value();
+  CHECK(done.kind == po::Kind::kDone);
+  CHECK(done.revision > seen.revision);
+  auto stale = bureau.ask<WebDone>(submit).value();
+  CHECK(stale.conflict);
+  REQUIRE(stale.since.size() == 1);
+  CHECK(stale.since[0].who == "jane@podunk.edu");
+  CHECK(stale.since[0].from == "192.0.2.1");
+  CHECK(stale.since[0].way == "web");
+  auto past = bureau.ask<WebHistory>(WebAskHistory{jane, form, 2, 0}).value();
+  REQUIRE_FALSE(past.entries.empty());
+  CHECK(past.entries[0].revision == done.revision);
+  auto undone = bureau.ask<WebDone>(WebUndo{jane, form, 2, done.revision}).value();
+  CHECK(undone.kind == po::Kind::kDone);
+  CHECK_FALSE(bureau.ask<WebDone>(WebUndo{jane, form, 3, done.revision})->standing == WebStanding::kGood);
+
+  // What the Postmaster alone may change, and what no form has.
+  for (const char* field : {"User's-Real-Name", "Account-Locked", "Internet-Addresses", "Invented"}) {
+    CAPTURE(field);
+    WebSubmitForm wrong{jane, WebSubmit::kSet, form, 2, undone.revision, {{field, {"yes"}}}};
+    auto refused = bureau.ask<WebDone>(wrong).value();
+    CHECK(refused.kind == po::Kind::kPermanent);
+    CHECK_FALSE(refused.problems.empty());
+  }
+}
+
+TEST_CASE("who changes his own password stays, his other sessions go") {
+  Bureau bureau;
+  WebCaller here = bureau.logged_in("jane"), there = bureau.logged_in("jane");
+  const char* form = "individual-account-information";
+  auto seen = bureau.ask<WebForm>(WebShowForm{here, form, 2}).value();
+  WebSubmitForm submit{here, WebSubmit::kSet, form,
+                       2,    seen.revision,   {{"Mail-Account-Password", {"An0ther!", "An0ther!"}}}};
+  auto done = bureau.ask<WebDone>(submit).value();
+  CHECK(done.kind == po::Kind::kDone);
+  CHECK(bureau.look(here.token).standing == WebStanding::kGood);
+  CHECK(bureau.look(there.token).standing == WebStanding::kNobody);
+  CHECK(bureau.log_in("jane", "Sur+Fer!").answer == Answer::kDenied);
+  CHECK(bureau.log_in("jane", "An0ther!").answer == Answer::kGranted);
+}
+
+TEST_CASE("the list of accounts and their removal are a Postmaster's") {
+  Bureau bureau;
+  WebCaller postmaster = bureau.logged_in("Postmaster", "Post+Master"), jane = bureau.logged_in("jane");
+  WebAskAccounts ask{postmaster, "podunk", WebSort::kAddress, true, 0, 2};
+  auto listed = bureau.ask<WebAccounts>(ask).value();
+  CHECK(listed.kind == po::Kind::kDone);
+  CHECK(listed.all == 3);
+  CHECK(listed.total == 3);
+  REQUIRE(listed.rows.size() == 2);
+  CHECK(listed.rows[1].address == "jo@podunk.edu");
+  ask.caller = jane;
+  CHECK(bureau.ask<WebAccounts>(ask)->standing == WebStanding::kNotAllowed);
+
+  CHECK(bureau.ask<WebDone>(WebRemove{jane, 3, MailOf::kDelete, {}})->standing == WebStanding::kNotAllowed);
+  WebCaller no_seal = postmaster;
+  no_seal.seal.clear();
+  CHECK(bureau.ask<WebDone>(WebRemove{no_seal, 3, MailOf::kDelete, {}})->standing == WebStanding::kForged);
+  CHECK(bureau.ask<WebDone>(WebRemove{postmaster, 3, MailOf::kHandOver, "nobody"})->kind ==
+        po::Kind::kPermanent);
+  CHECK(bureau.ask<WebDone>(WebRemove{postmaster, 1, MailOf::kDelete, {}})->kind == po::Kind::kPermanent);
+  CHECK(bureau.ask<WebDone>(WebRemove{postmaster, 3, MailOf::kHandOver, "jane"})->kind == po::Kind::kDone);
+  CHECK(bureau.run({"account", "show", "jo"}).exit_code != 0);
+}
+
+TEST_CASE("application passwords and sign-ins: one's own, or a Postmaster any") {
+  Bureau bureau;
+  WebCaller postmaster = bureau.logged_in("Postmaster", "Post+Master"), jane = bureau.logged_in("jane");
+  (void)bureau.log_in("jane", "wrong!");
+  CHECK(bureau.ask<WebDone>(WebMakePassword{jane, 3, "Phone"})->standing == WebStanding::kNotAllowed);
+  CHECK(bureau.ask<WebAccess>(WebAskAccess{jane, 3})->standing == WebStanding::kNotAllowed);
+  WebCaller no_seal = jane;
+  no_seal.seal.clear();
+  CHECK(bureau.ask<WebDone>(WebMakePassword{no_seal, 2, "Phone"})->standing == WebStanding::kForged);
+  auto made = bureau.ask<WebDone>(WebMakePassword{jane, 2, "Phone"}).value();
+  CHECK(made.kind == po::Kind::kDone);
+  CHECK(made.secret.size() == 19);
+  CHECK(bureau.ask<WebDone>(WebMakePassword{jane, 2, "phone"})->kind == po::Kind::kPermanent);
+  CHECK(bureau.ask<WebDone>(WebMakePassword{postmaster, 99, "Phone"})->kind == po::Kind::kPermanent);
+  auto access = bureau.ask<WebAccess>(WebAskAccess{postmaster, 2}).value();
+  REQUIRE(access.passwords.size() == 1);
+  CHECK(access.passwords[0].name == "Phone");
+  REQUIRE(access.sign_ins.size() == 2);
+  CHECK(access.sign_ins[0].service == "web");
+  CHECK(access.sign_ins[0].from == "192.0.2.1");
+  std::uint32_t id = access.passwords[0].id;
+  CHECK(bureau.ask<WebDone>(WebRevokePassword{no_seal, 2, id})->standing == WebStanding::kForged);
+  CHECK(bureau.ask<WebDone>(WebRevokePassword{jane, 3, id})->standing == WebStanding::kNotAllowed);
+  CHECK(bureau.ask<WebDone>(WebRevokePassword{jane, 2, id})->kind == po::Kind::kDone);
+  CHECK(bureau.ask<WebDone>(WebRevokePassword{jane, 2, id})->kind == po::Kind::kPermanent);
+  CHECK(bureau.ask<WebAccess>(WebAskAccess{jane, 2})->passwords.empty());
+}
+
 TEST_CASE("status goes to the dispatcher for a Postmaster alone, and its answer to who asked") {
   Bureau bureau;
   WebCaller postmaster = bureau.logged_in("Postmaster", "Post+Master");

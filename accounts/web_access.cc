@@ -1,0 +1,108 @@
+// WebServer: application passwords and sign-ins, of the caller's own account or, for a Postmaster, of any.
+#include <chrono>
+#include <utility>
+
+#include "accounts/app_passwords.h"
+#include "accounts/web_server.h"
+
+namespace accounts {
+
+namespace messages = po::messages;
+using messages::WebDone;
+using messages::WebStanding;
+
+namespace {
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// Permanent failure if there is no such account.
+po::Result<void> must_exist(const Administration& administration, std::uint64_t account) {
+  auto found = administration.directory().account(account);
+  if (!found) return tl::make_unexpected(found.error());
+  if (!*found) return po::permanent("there is no such account");
+  return {};
+}
+
+WebDone failure(const po::Error& error) {
+  WebDone done;
+  done.kind = error.kind;
+  done.text = error.text;
+  return done;
+}
+
+messages::WebAccess access_of(const Administration& administration, std::uint64_t account) {
+  messages::WebAccess answer;
+  answer.standing = WebStanding::kGood;
+  auto fail = [&](const po::Error& error) {
+    answer.kind = error.kind;
+    answer.text = error.text;
+    return answer;
+  };
+  if (auto ok = must_exist(administration, account); !ok) return fail(ok.error());
+  auto passwords = administration.secrets().app_passwords(account);
+  if (!passwords) return fail(passwords.error());
+  auto sign_ins = administration.secrets().sign_ins(account);
+  if (!sign_ins) return fail(sign_ins.error());
+  for (AppPassword& p : *passwords)
+    answer.passwords.push_back({p.id, std::move(p.name), p.made, p.used, std::move(p.used_from)});
+  for (SignIn& s : *sign_ins)
+    answer.sign_ins.push_back(
+        {s.last, std::string(service_name(s.service)), std::move(s.from), std::move(s.by), s.count});
+  answer.kind = po::Kind::kDone;
+  return answer;
+}
+
+}  // namespace
+
+/// Read behind what has gathered in memory, so in the writer's thread.
+void WebServer::on_ask_access(Asker asker, messages::WebAskAccess ask) {
+  Looked who = look(ask.caller);
+  if (who.good() && !who.postmaster && ask.subject != who.account.id) who.standing = WebStanding::kNotAllowed;
+  if (!who.good()) return refuse<messages::WebAccess>(asker, who.standing);
+  if (!take_job(asker)) return refuse<messages::WebAccess>(asker, WebStanding::kUnavailable);
+  parts_.authenticator.sign_ins().flush();
+  auto answer = std::make_shared<messages::WebAccess>();
+  parts_.writer.run([&admin = parts_.administration, answer,
+                     subject = ask.subject] { *answer = access_of(admin, subject); },
+                    [this, asker, answer] {
+                      end_job(asker);
+                      send(asker, *answer);
+                    });
+}
+
+void WebServer::on_make_password(Asker asker, messages::WebMakePassword ask) {
+  Looked who = look(ask.caller, Needs::kSeal);
+  if (who.good() && !who.postmaster && ask.subject != who.account.id) who.standing = WebStanding::kNotAllowed;
+  change(asker, std::move(who), {"app-password-made", "app-password", ask.subject},
+         [&admin = parts_.administration, subject = ask.subject, name = ask.name](const Caller&) {
+           if (auto ok = must_exist(admin, subject); !ok) return failure(ok.error());
+           auto made = make_app_password(admin.secrets(), subject, name, unix_seconds());
+           if (!made) return failure(made.error());
+           WebDone done;
+           done.kind = po::Kind::kDone;
+           done.text = "The application password is made. It is shown this once.";
+           done.subject = subject;
+           done.secret = std::move(made->password);
+           return done;
+         });
+}
+
+void WebServer::on_revoke_password(Asker asker, messages::WebRevokePassword ask) {
+  Looked who = look(ask.caller, Needs::kSeal);
+  if (who.good() && !who.postmaster && ask.subject != who.account.id) who.standing = WebStanding::kNotAllowed;
+  change(asker, std::move(who), {"app-password-revoked", "app-password", ask.subject},
+         [&admin = parts_.administration, subject = ask.subject, id = ask.id](const Caller&) {
+           auto name = revoke_app_password(admin.secrets(), subject, id);
+           if (!name) return failure(name.error());
+           WebDone done;
+           done.kind = po::Kind::kDone;
+           done.text = "The application password '" + *name + "' is revoked: it is no good any more.";
+           done.subject = subject;
+           return done;
+         });
+}
+
+}  // namespace accounts
