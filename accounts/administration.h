@@ -6,20 +6,17 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "accounts/account_list.h"
 #include "accounts/secrets.h"
 #include "lib/directory/writer.h"
 #include "lib/error.h"
+#include "lib/system_facts.h"
 
 namespace accounts {
 
-/// What the read-only fields of System Information say: known to whoever opens the databases.
-struct SystemFacts {
-  std::string version, program_directory, spool_directory, mailbox_directory, log_directory;
-  std::vector<std::string> ports, modules;
-};
+/// What the read-only fields of System Information say: known to whoever opens the databases, or told later.
+using SystemFacts = po::messages::SystemFacts;
 
 class Administration {
  public:

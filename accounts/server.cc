@@ -8,6 +8,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookAgain{20};
 
+/// So that no page of the list of accounts has to wait until its index is made.
+void keep_list_ready(Threads& writer, const Administration& administration) {
+  writer.run([&administration] { (void)administration.list().find({.search = {}, .limit = 0}); }, [] {});
+}
+
 }  // namespace
 
 Server::Server(po::Module& module, Administration& administration)
@@ -23,6 +28,7 @@ Server::Server(po::Module& module, Administration& administration)
                [this] { administration_.directory().hold_young(); });
   authenticator_.reach_saslauthd(
       [this](Authenticator::Connected connected) { ask_for_saslauthd(std::move(connected)); });
+  keep_list_ready(writer_, administration_);
 }
 
 CommandServer::Parts Server::command_parts() {
@@ -76,17 +82,10 @@ void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
     pipes_.take(peer, std::move(socket));
 }
 
-/// They come before the first of other frames is read, and once: threads see them whole.
-static SystemFacts facts_of(po::messages::SystemFacts facts) {
-  return {std::move(facts.version),         std::move(facts.program_directory),
-          std::move(facts.spool_directory), std::move(facts.mailbox_directory),
-          std::move(facts.log_directory),   std::move(facts.ports),
-          std::move(facts.modules)};
-}
-
 bool Server::on_control(po::Frame& frame) {
-  if (po::messages::SystemFacts facts; frame.decode(facts)) {
-    administration_.set_facts(facts_of(std::move(facts)));
+  // It comes before the first of other frames is read, and once: threads see it whole.
+  if (SystemFacts facts; frame.decode(facts)) {
+    administration_.set_facts(std::move(facts));
     return true;
   }
   if (frame.is<po::messages::SaslauthdConnection>()) return on_saslauthd(frame);
@@ -116,6 +115,7 @@ void Server::announce_changes() {
   if (now == announced_) return;
   announced_ = now;
   module_.notify_directory(now);
+  keep_list_ready(writer_, administration_);
 }
 
 po::Counters Server::counters() {

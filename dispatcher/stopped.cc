@@ -11,7 +11,7 @@
 #include "dispatcher/layout.h"
 #include "dispatcher/privileges.h"
 #include "dispatcher/run_state.h"
-#include "dispatcher/version.h"
+#include "dispatcher/system_facts.h"
 
 namespace dispatcher {
 
@@ -67,16 +67,7 @@ int run_on_stopped_system(const Config& config, const CommandLine& command) {
   options.directory_path = config.spool_directory + "/directory";
   options.secrets_path = config.spool_directory + "/secrets";
   options.hostname = config.hostname;
-  options.facts = {.version = kVersion,
-                   .program_directory = config.program_directory,
-                   .spool_directory = config.spool_directory,
-                   .mailbox_directory = config.mailbox_directory,
-                   .log_directory = config.log_directory,
-                   .ports = {},
-                   .modules = {"stopped"}};
-  for (const po::config::Service& service : config.services)
-    for (const po::config::Endpoint& endpoint : service.listen)
-      if (!service.off) options.facts.ports.push_back(service.name + " " + endpoint.text());
+  options.facts = system_facts(config);
   auto administration = accounts::Administration::open(options);
   if (!administration) return fail(administration.error().text, kExitTemporary);
   accounts::CommandResult result = accounts::run_command(**administration, caller, command.words, input);
