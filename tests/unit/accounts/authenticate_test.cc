@@ -232,7 +232,9 @@ TEST_CASE(
   desk.authenticator.sign_ins().flush();
   while (desk.writer.busy() > 0) event_base_loop(desk.loop.base(), EVLOOP_ONCE);
   std::vector<std::pair<std::string_view, std::string>> seen;
-  for (const auto& row : desk.admin->secrets().sign_ins(2).value())
+  auto rows = desk.admin->secrets().sign_ins(2);
+  REQUIRE(rows);
+  for (const auto& row : *rows)
     seen.emplace_back(accounts::service_name(row.service), row.by);
   auto has = [&](std::string_view service, const char* by) {
     return std::count(seen.begin(), seen.end(), std::pair(service, std::string(by))) == 1;
