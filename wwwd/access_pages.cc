@@ -84,7 +84,10 @@ void write_password_row(Html& h, const AccessPlace& place, const WebAccess::AppP
 }
 
 void write_passwords(Html& h, const AccessPlace& place, const WebAccess& access) {
-  if (access.passwords.empty()) return void(h.element("p", {{"class", "blank"}}, "There are none yet."));
+  if (access.passwords.empty()) {
+    h.element("p", {{"class", "blank"}}, "There are none yet.");
+    return;
+  }
   h.open("table", {{"class", "list"}}).element("caption", {{"class", "unseen"}}, "Application passwords");
   h.open("thead").open("tr");
   for (std::string_view title : {"Name", "Made", "Last used"}) h.element("th", {{"scope", "col"}}, title);

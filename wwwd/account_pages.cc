@@ -153,7 +153,10 @@ void write_search(Html& h, const ListView& view, const WebAccounts& list) {
 
 void write_list(Html& h, const ListView& view, const WebAccounts& list) {
   write_search(h, view, list);
-  if (list.rows.empty()) return void(h.element("p", {{"class", "blank"}}, "No account matches."));
+  if (list.rows.empty()) {
+    h.element("p", {{"class", "blank"}}, "No account matches.");
+    return;
+  }
   h.open("table", {{"class", "list"}});
   h.element("caption", {{"class", "unseen"}}, "Accounts");
   write_list_head(h, view);
@@ -224,8 +227,7 @@ std::string account_title(const form::Values& values) {
 
 void write_account_actions(Html& h, const Visit& visit, std::uint64_t account, const form::Values& values) {
   bool locked = first_of(values, "Account-Locked") == "yes";
-  h.open("section", {{"class", "danger-zone"}, {"aria-labelledby", "more"}})
-      .element("h2", {{"id", "more"}}, "Lock and remove");
+  h.open("section", {{"class", "danger-zone"}}).element("h2", "Lock and remove");
   visit.open_form(h, account_path(account, "/lock"), {{"locked", locked ? "no" : "yes"}});
   h.element("button", {{"type", "submit"}}, locked ? "Unlock this account" : "Lock this account");
   h.element("p", {{"class", "hint"}},
@@ -248,7 +250,7 @@ FormPlace account_place(std::uint64_t account) {
   place.place = "/accounts";
   place.crumbs = {{"/accounts", "Accounts"}};
   place.title_from = account_title;
-  place.above = [account](Html& h, const form::Values&) { write_account_tabs(h, account, ""); };
+  place.tabs = [account](Html& h, std::string_view here) { write_account_tabs(h, account, here); };
   return place;
 }
 
@@ -269,7 +271,7 @@ FormPlace new_place() {
   place.title_from = {};
   place.title = "Add an account";
   place.button = "Add the account";
-  place.above = {};
+  place.tabs = {};
   return place;
 }
 

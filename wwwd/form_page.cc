@@ -450,19 +450,14 @@ bool has_rows(const form::Section& section, Who who) {
 }  // namespace
 
 void write_fields(Html& h, const FormView& view) {
-  std::size_t n = 0;
   for (const form::Section& section : view.form->sections) {
     if (!has_rows(section, view.who)) continue;
     std::string title = section_title(section.rule);
-    std::string id = fmt::format("section-{}", ++n);
-    if (title.empty()) {
-      h.open("div", {{"class", "fields"}});
-    } else {
-      h.open("section", {{"class", "fields"}, {"aria-labelledby", id}}).element("h2", {{"id", id}}, title);
-    }
+    h.open("section", {{"class", "fields"}});
+    if (!title.empty()) h.element("h2", title);
     for (const Field& field : section.fields)
       if (may_read(field, view.who)) Row(h, view, field).write();
-    title.empty() ? h.close("div") : h.close("section");
+    h.close("section");
   }
 }
 

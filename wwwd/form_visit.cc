@@ -1,12 +1,11 @@
 #include "wwwd/form_visit.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "wwwd/form_page.h"
+#include "wwwd/words.h"
 
 namespace wwwd {
 
@@ -19,11 +18,7 @@ void write_time(Html& h, std::int64_t at) {
     h.text("never");
     return;
   }
-  std::time_t seconds = at;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  h.element("time", {{"datetime", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", utc)}},
-            fmt::format("{:%Y-%m-%d %H:%M} UTC", utc));
+  h.element("time", {{"datetime", machine_time(at)}}, time_text(at, false) + " UTC");
 }
 
 std::string form_title(const FormPlace& place, const form::Values& values) {
@@ -40,7 +35,7 @@ void write_values(Html& h, const std::vector<std::string>& values) {
   std::size_t shown = std::min(values.size(), kMostShown);
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) h.empty("br");
-    h.text(values[i].size() > 300 ? values[i].substr(0, 300) + "..." : values[i]);
+    h.text(shortened(values[i], 300));
   }
   if (shown < values.size()) h.empty("br").text(fmt::format("and {} more", values.size() - shown));
 }
@@ -54,14 +49,19 @@ std::vector<std::string> without(const std::vector<std::string>& values,
   return out;
 }
 
+void write_part(Html& h, std::string_view word, const std::vector<std::string>& values) {
+  if (values.empty()) return;
+  h.open("p").element("span", {{"class", "change-word"}}, word);
+  write_values(h, values);
+  h.close("p");
+}
+
 /// Of long lists, what came and what went.
 void write_list_change(Html& h, const WebRevision::Line& line) {
   std::vector<std::string> gone = without(line.before, line.after), come = without(line.after, line.before);
-  if (gone.empty() && come.empty()) return void(h.text("in another order"));
-  if (!gone.empty()) h.open("p").element("span", {{"class", "change-word"}}, "removed ");
-  if (!gone.empty()) write_values(h, gone), h.close("p");
-  if (!come.empty()) h.open("p").element("span", {{"class", "change-word"}}, "added ");
-  if (!come.empty()) write_values(h, come), h.close("p");
+  if (gone.empty() && come.empty()) h.text("in another order");
+  write_part(h, "removed ", gone);
+  write_part(h, "added ", come);
 }
 
 bool is_list_change(const WebRevision::Line& line) {
@@ -94,6 +94,7 @@ Page page_of(const FormPlace& place, const form::Values& values) {
 void fill(const Visit& visit, const FormPlace& place, const FormView& view, std::uint64_t revision,
           Page& page) {
   Html& h = page.body;
+  if (place.tabs) place.tabs(h, "");
   if (place.above) place.above(h, view.values);
   visit.open_form(h, place.path, {{"revision", std::to_string(revision)}});
   write_fields(h, view);
@@ -294,6 +295,7 @@ void show_history(const VisitPtr& visit, const FormPlace& place) {
     page.title = "History: " + (place.title.empty() ? std::string(place.form->title) : place.title);
     page.crumbs.push_back({place.path, place.title.empty() ? std::string(place.form->title) : place.title});
     Html& h = page.body;
+    if (place.tabs) place.tabs(h, "/history");
     h.element("p", {{"class", "lead"}},
               "Every change, the newest first: who made it, from where, and by which way. "
               "Undo gives the fields of one change the values back that they had before.");

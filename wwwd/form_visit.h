@@ -25,6 +25,8 @@ struct FormPlace {
   std::string title;       ///< empty: the form's
   std::vector<Crumb> crumbs;
   std::string button = "Save changes";
+  /// Links between the pages of what the form is of; `here`: "" or "/history". May be empty.
+  std::function<void(Html&, std::string_view here)> tabs;
   /// What stands above and below the form, with its values; may be empty.
   std::function<void(Html&, const form::Values&)> above, below;
   /// The title, from the values; may be empty.

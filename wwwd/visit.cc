@@ -4,6 +4,7 @@
 
 #include "lib/text.h"
 #include "wwwd/log_in.h"
+#include "wwwd/words.h"
 
 namespace wwwd {
 
@@ -178,7 +179,7 @@ void Visit::see_other(std::string_view path, std::string_view said, Tone tone) {
   response.status = 303;
   response.location = path;
   if (!said.empty()) {
-    std::string text = kToneLetters[static_cast<std::size_t>(tone)] + std::string(said.substr(0, kMostSaid));
+    std::string text = kToneLetters[static_cast<std::size_t>(tone)] + shortened(said, kMostSaid);
     response.cookies.push_back({.name = said_cookie_name(request().https),
                                 .value = po::base64_encode(text),
                                 .secure = request().https,

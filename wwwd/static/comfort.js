@@ -15,6 +15,7 @@
     if (event.target.method !== "post") return;
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "yes";
+    setTimeout(() => { delete event.target.dataset.sent; }, 3000);  // a download leaves the page as it is
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.forms) delete form.dataset.sent;
@@ -26,6 +27,10 @@
     alert.tabIndex = -1;
     alert.focus();
   }
+
+  // On a narrow screen the navigation is a strip: where one is should be in sight.
+  const here = document.querySelector(".places [aria-current]");
+  if (here) here.closest(".places").scrollLeft = here.offsetLeft - 24;
 
   // A list of boxes can be ticked at once.
   for (const table of document.querySelectorAll("table[data-tick-all]")) {
