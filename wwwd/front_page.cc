@@ -63,8 +63,9 @@ Tile waiting_tile(const QueueStatus& q) {
   if (q.waiting == 0) {
     tile.beside = "recipients";
   } else {
-    tile.beside = q.messages > 0 ? "of " + count_of(q.messages, "message") : "recipients";
-    if (q.deferred > 0) tile.beside += fmt::format("; {} tried and put off", count_text(q.deferred));
+    tile.beside = q.waiting == 1 ? "recipient" : "recipients";
+    if (q.messages > 0) tile.beside += " of " + count_of(q.messages, "message");
+    if (q.deferred > 0) tile.beside += fmt::format(", {} put off", count_text(q.deferred));
   }
   return tile;
 }
@@ -121,7 +122,7 @@ void write_cell(Html& h, std::string_view label, std::string_view text) {
 void write_module(Html& h, const ModuleStatus& m) {
   bool up = m.state == "up", silent = m.last_alive > 30;
   h.open("tr").open("th", {{"scope", "row"}}).text(m.module);
-  if (m.name != m.module) h.text(" ").element("span", {{"class", "tag"}}, m.name);
+  if (m.name.find('.') != std::string::npos) h.text(" ").element("span", {{"class", "tag"}}, m.name);
   h.close("th").open("td", {{"data-label", "State"}});
   h.element("span", {{"class", up && !silent ? "tag good" : "tag bad"}}, up && silent ? "silent" : m.state)
       .close("td");

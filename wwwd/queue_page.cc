@@ -124,9 +124,9 @@ void write_recipient_cells(Html& html, const QueueRecipient& r, std::time_t now)
   html.open("td", {{"class", "address"}}).text(shortened(r.address, kMostInCell));
   html.element("span", {{"class", "under"}}, "by " + shortened(r.hop, kMostInCell));
   html.close("td");
-  html.open("td");
+  html.open("td", {{"class", "state"}});
   write_state(html, r.state);
-  html.close("td").open("td");
+  html.close("td").open("td", {{"data-label", "Next attempt"}});
   write_next(html, r, now);
   if (r.attempts > 0) html.element("span", {{"class", "under"}}, count_of(r.attempts, "attempt"));
   html.close("td");
@@ -277,16 +277,17 @@ void list_page(const VisitPtr& visit) {
 
 // ---- counts by next host
 
+/// "to 5 min", and "older" for the last column.
 std::string age_column(const std::vector<Json>& minutes, std::size_t column) {
-  auto span = [&](std::size_t i) { return span_text(minutes[i].integer() * 60); };
-  if (column == 0) return "under " + span(0);
-  return column < minutes.size() ? "to " + span(column) : span(column - 1) + " and over";
+  if (column == minutes.size()) return "older";
+  std::int64_t n = minutes[column].integer();
+  return n < 200 ? fmt::format("to {} min", n) : fmt::format("to {} h", n / 60);
 }
 
 void write_counts(Html& h, const Json& summary, bool by_sender) {
   const auto& minutes = summary["minutes"].items();
   h.open("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Counts"}});
-  h.open("table", {{"class", "list"}}).open("thead").open("tr");
+  h.open("table", {{"class", "list counts"}}).open("thead").open("tr");
   h.element("th", {{"scope", "col"}}, by_sender ? "Sender's domain" : "Next host");
   h.element("th", {{"scope", "col"}, {"class", "right"}}, "Recipients");
   for (std::size_t i = 0; i <= minutes.size() && !minutes.empty(); ++i)
@@ -303,9 +304,15 @@ void write_counts(Html& h, const Json& summary, bool by_sender) {
     } else {
       h.link(queue_address(query), key);
     }
-    h.close("th").element("td", {{"class", "right"}}, count_text(line["recipients"].count()));
-    for (const Json& n : line["ages"].items())
-      h.element("td", {{"class", n.count() == 0 ? "right none" : "right"}}, count_text(n.count()));
+    h.close("th");
+    h.element("td", {{"class", "right"}, {"data-label", "Recipients"}},
+              count_text(line["recipients"].count()));
+    const auto& ages = line["ages"].items();
+    for (std::size_t i = 0; i < ages.size() && i <= minutes.size(); ++i)
+      h.element(
+          "td",
+          {{"class", ages[i].count() == 0 ? "right none" : "right"}, {"data-label", age_column(minutes, i)}},
+          count_text(ages[i].count()));
     h.close("tr");
   }
   h.close("tbody").close("table").close("div");

@@ -215,7 +215,7 @@ std::string said(const StoryEvent& e) {
 }
 
 std::string accepted(const StoryEvent& e) {
-  std::string out = fmt::format("Taken in from {}", client_text(e));
+  std::string out = fmt::format("Accepted from {}", client_text(e));
   if (!e.get("login").empty()) out += fmt::format(", logged in as {}", e.get("login"));
   if (e.get("uid").empty()) out += tls_text(e);
   return out;
@@ -270,8 +270,16 @@ std::string notice(const StoryEvent& e) {
   return fmt::format("A notice of this ({}) goes to {}", e.get("action"), to);
 }
 
+/// A list of the log as people write one.
+std::string spaced(std::string_view list) {
+  std::string out;
+  for (char c : list) out += c == ',' ? std::string(", ") : std::string(1, c);
+  return out;
+}
+
 std::string attempt(const StoryEvent& e) {
-  return fmt::format("Attempt for {}{}{}", e.get("to"), e.get("host").empty() ? "" : tls_text(e), said(e));
+  return fmt::format("Attempt for {}{}{}", spaced(e.get("to")), e.get("host").empty() ? "" : tls_text(e),
+                     said(e));
 }
 
 std::string by_command(const StoryEvent& e, std::string_view what) {
@@ -306,7 +314,8 @@ std::string session_refused(const StoryEvent& e) {
   return fmt::format("The session with {} was ended: {}", client_text(e), e.get("reply"));
 }
 std::string logged_in(const StoryEvent& e) {
-  return fmt::format("{} logged in from {}{}", e.get("login"), client_text(e), tls_text(e));
+  return fmt::format("{} logged in from {}{}", e.get("login"), client_text(e),
+                     e.get("tls").empty() ? std::string() : tls_text(e));
 }
 std::string log_in_failed(const StoryEvent& e) {
   return fmt::format("Log-in failed from {}: {}", client_text(e), e.get("reply"));

@@ -97,7 +97,7 @@ void write_story(Html& h, const MessageStory& s, bool postmaster, bool alone) {
   h.open("ol", {{"class", "events"}});
   std::time_t day = s.begin().value_or(0) / 86400;
   for (const StoryEvent& e : s.events) {
-    if (!postmaster && !is_for_users(e)) continue;
+    if (!(postmaster && alone) && !is_for_users(e)) continue;
     if (all++ >= most) continue;
     write_event(h, e, e.at && *e.at / 86400 != day);
     ++shown;

@@ -13,7 +13,8 @@ inline constexpr std::size_t kStoriesInPage = 20;
 inline constexpr std::size_t kEventsInList = 12;
 inline constexpr std::size_t kEventsInPage = 150;
 
-/// One message with what happened to it. `postmaster`: all that the log says, and links to the queue.
+/// One message with what happened to it. `postmaster`: links to the queue; `alone`: for him all that the log
+/// says.
 void write_story(Html& html, const MessageStory& story, bool postmaster, bool alone);
 
 /// /story

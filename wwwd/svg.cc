@@ -155,8 +155,11 @@ void draw_table(Html& html, const Rates& rates, const Axis& axis) {
   Hours hours = by_hour(rates, axis);
   for (auto hour = hours.rbegin(); hour != hours.rend(); ++hour) {
     html.open("tr").element("th", {{"scope", "row"}}, time_text(hour->first, false));
-    for (const auto& n : hour->second)
-      html.element("td", {{"class", "right"}}, n ? count_text(*n) : "not counted");
+    for (std::size_t r = 0; r < hour->second.size(); ++r) {
+      const auto& n = hour->second[r];
+      html.element("td", {{"class", "right"}, {"data-label", rates.rates[r].name}},
+                   n ? count_text(*n) : "not counted");
+    }
     html.close("tr");
   }
   html.close("tbody").close("table").close("div").close("details");

@@ -101,10 +101,10 @@ TEST_CASE("story: sentences") {
   };
   const Case cases[] = {
       {event({{"event", "accepted"}, {"client", "192.0.2.1"}, {"name", "mx.b"}, {"tls", "TLSv1.3"}}),
-       "Taken in from mx.b [192.0.2.1], TLSv1.3", true, false},
+       "Accepted from mx.b [192.0.2.1], TLSv1.3", true, false},
       {event({{"event", "accepted"}, {"client", "192.0.2.1"}, {"login", "jane"}, {"tls", ""}}),
-       "Taken in from 192.0.2.1, logged in as jane, without TLS", true, false},
-      {event({{"event", "accepted"}, {"client", "local"}, {"uid", "1000"}}), "Taken in from local user 1000",
+       "Accepted from 192.0.2.1, logged in as jane, without TLS", true, false},
+      {event({{"event", "accepted"}, {"client", "local"}, {"uid", "1000"}}), "Accepted from local user 1000",
        true, false},
       {event({{"event", "stored"}, {"nrcpt", "3"}, {"size", "2048"}}),
        "Stored for 3 recipients, 2,048 octets", true, false},
@@ -119,7 +119,9 @@ TEST_CASE("story: sentences") {
        "Given up for a@b after 5 days. The sender is told", true, true},
       {event({{"event", "discarded"}, {"to", "a@b"}, {"why", "an administrator's command"}}),
        "Thrown away for a@b: an administrator's command", true, true},
-      {event({{"event", "attempt"}, {"to", "a@b"}}), "Attempt for a@b", false, false},
+      {event({{"event", "attempt"}, {"to", "a@b,c@d"}}), "Attempt for a@b, c@d", false, false},
+      {event({{"event", "auth-ok"}, {"login", "jane"}, {"client", "192.0.2.1"}}),
+       "jane logged in from 192.0.2.1", false, false},
       {event({{"event", "something-new"}}), "something-new", false, false},
   };
   for (const Case& c : cases) {

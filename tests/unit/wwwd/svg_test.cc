@@ -43,9 +43,10 @@ TEST_CASE("svg: bars, gaps, words and the table say the same") {
   CHECK(count(bars, "v-1.0") == 2);
   CHECK(count(bars, "v-47.0") == 1);
   CHECK(html.find("class=\"gap\" d=\"M115.2 0H172.8V48H115.2z\"") != std::string::npos);
-  CHECK(html.find("<th scope=\"row\">2026-11-26 02:00</th><td class=\"right\">1,201</td>") !=
-        std::string::npos);
-  CHECK(html.find("<th scope=\"row\">2026-11-26 01:00</th><td class=\"right\">3</td>") != std::string::npos);
+  CHECK(html.find("<th scope=\"row\">2026-11-26 02:00</th><td class=\"right\" data-label=\"Taken in "
+                  "&lt;b&gt;\">1,201</td>") != std::string::npos);
+  CHECK(html.find("<th scope=\"row\">2026-11-26 01:00</th><td class=\"right\" data-label=\"Taken in "
+                  "&lt;b&gt;\">3</td>") != std::string::npos);
 }
 
 TEST_CASE("svg: an hour in which nobody counted") {
