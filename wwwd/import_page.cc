@@ -39,11 +39,22 @@ std::vector<WebRevision::Line> lines_of(const Json& changes) {
   return out;
 }
 
+/// "2 new accounts, 1 changed account." What is as it should be is said last.
 std::string counts_text(const Json& report) {
-  return fmt::format("{}, {}, {} of the system changed; {} as they are.",
-                     count_of(report["added"].count(), "new account"),
-                     count_of(report["changed"].count(), "changed account"),
-                     count_of(report["forms"].count(), "form"), count_of(report["same"].count(), "account"));
+  struct Count {
+    std::string_view name, one;
+  };
+  std::string out;
+  for (const Count& c :
+       {Count{"added", "new account"}, {"changed", "changed account"}, {"forms", "changed form"}}) {
+    if (report[c.name].count() == 0) continue;
+    out += (out.empty() ? "" : ", ") + count_of(report[c.name].count(), c.one);
+  }
+  if (out.empty()) out = "No change";
+  std::uint64_t same = report["same"].count();
+  return same == 0 ? out + "."
+                   : fmt::format("{}; {} as the forms have {}.", out, count_of(same, "account"),
+                                 same == 1 ? "it" : "them");
 }
 
 bool changes_anything(const Json& report) {
@@ -87,10 +98,10 @@ void write_form(Html& h, const Visit& visit, std::string_view pasted, bool previ
                       {"class", "entries wide"},
                       {"aria-describedby", "forms-hint"}});
   h.text("\n").text(pasted).close("textarea");
-  h.element(
-      "p", {{"class", "hint"}, {"id", "forms-hint"}},
-      "As the export has them. An account with a new address is added; one that is there is changed, in the "
-      "fields that its form has.");
+  h.element("p", {{"class", "hint"}, {"id", "forms-hint"}},
+            "As the export has them: each begins with its heading, such as ===== Account Data =====. An "
+            "account with a "
+            "new address is added; one that is there is changed, in the fields that its form has.");
   h.close("div")
       .open("div", {{"class", "stacked"}})
       .element("label", {{"for", "file"}}, "and a file of forms");
@@ -110,17 +121,16 @@ void write_form(Html& h, const Visit& visit, std::string_view pasted, bool previ
   h.close("div").close("div").close("form");
 }
 
-void write_export(Html& h, const Visit& visit) {
+void write_export(Html& h) {
   h.element("h2", "Export");
   h.element("p",
             "All forms of the system and all accounts in one file: a backup, or a beginning for an import "
             "elsewhere.");
   h.open("div", {{"class", "buttons"}});
   h.element("a", {{"href", "/export"}, {"class", "button"}, {"download", true}}, "Export");
-  visit.open_form(h, "/export");
-  h.element("button", {{"type", "submit"}}, "Export with password hashes").close("form");
   h.close("div");
-  h.element("p", {{"class", "hint"}}, "Keep a file with password hashes as you would keep the passwords.");
+  h.element("p", {{"class", "hint"}},
+            "Without passwords: those are for root, by post.office export --passwords.");
 }
 
 Page begin_page() {
@@ -136,7 +146,7 @@ void import_page(const VisitPtr& visit) {
   page.body.element("p", {{"class", "lead"}},
                     "Many accounts, or the system's settings, at once. What would change is shown first.");
   write_form(page.body, *visit, "", false);
-  write_export(page.body, *visit);
+  write_export(page.body);
   visit->show(std::move(page));
 }
 
@@ -151,7 +161,7 @@ Notice refusal_notice(const Printed& printed) {
   while (!rest.empty() && lines++ < kMostProblems) {
     auto end = rest.find('\n');
     std::string_view line = rest.substr(0, end);
-    if (!line.empty()) notice.more.element("li", shortened(line, 300));
+    if (!line.empty() && line != "nothing was imported") notice.more.element("li", shortened(line, 300));
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   notice.more.close("ul");
@@ -319,11 +329,10 @@ std::unique_ptr<BodySink> take_body(const VisitPtr& visit, bool doing) {
 
 // ---- export
 
-void export_forms(const VisitPtr& visit, bool with_hashes) {
+void export_forms(const VisitPtr& visit) {
   WebCommand command;
   command.caller = visit->caller();
   command.words = {"export"};
-  if (with_hashes) command.words.emplace_back("--passwords");
   auto begun = std::make_shared<bool>(false);
   visit->pipes().command(std::move(command), [visit, begun](const CommandOutput& piece) {
     Exchange& exchange = visit->exchange();
@@ -357,9 +366,7 @@ void add_import_pages(Routes& routes) {
   routes.add({.pattern = "/import/do", .get = back, .body = [](const VisitPtr& visit, std::uint64_t) {
                 return take_body(visit, true);
               }});
-  routes.add({.pattern = "/export",
-              .get = [](const VisitPtr& visit) { export_forms(visit, false); },
-              .post = [](const VisitPtr& visit) { export_forms(visit, true); }});
+  routes.add({.pattern = "/export", .get = export_forms});
 }
 
 }  // namespace wwwd
