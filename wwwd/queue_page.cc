@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "wwwd/command_answer.h"
@@ -97,6 +98,14 @@ namespace {
 // A page of strangers' longest addresses and replies is still a page; the message's own page has them whole.
 constexpr std::size_t kMostInCell = 100, kMostReason = 200;
 
+/// A long address is broken before its domain rather than anywhere.
+void write_address(Html& html, std::string_view address) {
+  std::string shown = shortened(address, kMostInCell);
+  std::size_t at = std::min(shown.rfind('@'), shown.size());
+  html.text(shown.substr(0, at));
+  if (at < shown.size()) html.empty("wbr").text(shown.substr(at));
+}
+
 void write_message_cells(Html& html, const QueuedMessage& m, std::time_t now, bool check_box) {
   std::size_t rows = m.recipients.size();
   if (check_box) {
@@ -116,12 +125,14 @@ void write_message_cells(Html& html, const QueuedMessage& m, std::time_t now, bo
     html.text(", ");
   }
   html.text(octets_text(m.size)).close("span").close("td");
-  html.element("td", {{"rowspan", rows}, {"class", "address"}},
-               shortened(shown_sender(m.sender), kMostInCell));
+  html.open("td", {{"rowspan", rows}, {"class", "address"}});
+  write_address(html, shown_sender(m.sender));
+  html.close("td");
 }
 
 void write_recipient_cells(Html& html, const QueueRecipient& r, std::time_t now) {
-  html.open("td", {{"class", "address"}}).text(shortened(r.address, kMostInCell));
+  html.open("td", {{"class", "address"}});
+  write_address(html, r.address);
   html.element("span", {{"class", "under"}}, "by " + shortened(r.hop, kMostInCell));
   html.close("td");
   html.open("td", {{"class", "state"}});
