@@ -303,6 +303,7 @@ class Walk {
   async keyboard() {
     const wrong = [];
     const controls = await this.page.evaluate(() => {
+      document.activeElement.blur();
       const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')];
       const groups = new Set();
       window.walkControls = all.filter((e) => {
@@ -319,7 +320,6 @@ class Walk {
       };
       window.walkBefore = new Map(window.walkControls.map((e) => [e, window.walkLook(e)]));
       window.walkSeen = new Set();
-      document.activeElement.blur();
       return window.walkControls.length;
     });
     for (let i = 0; i < controls + 3; ++i) {
