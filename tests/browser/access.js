@@ -39,14 +39,14 @@ async function idle(guide) {
   await guide.show('idle time ends it; what was typed comes back after the log-in', async () => {
     await walk.fill({ 'Finger Information': 'typed slowly' });
     await walk.page.waitForTimeout(11000);
-    await walk.press('Save', { status: 403, heading: 'Authentication' });
+    await walk.press('Save changes', { status: 403, heading: 'Authentication' });
     await walk.expectText('Nothing was changed yet');
     assert.doesNotMatch(await guide.ask('finger', user.address), /typed slowly/);
     await walk.fill({ 'E-mail address': user.address, Password: user.password });
     await walk.press('Authenticate', { heading: 'Individual Account Information' });
     assert.equal(await walk.value('Finger Information'), 'typed slowly');
     assert.doesNotMatch(await guide.ask('finger', user.address), /typed slowly/);
-    await walk.press('Save');
+    await walk.press('Save changes');
     assert.match(await guide.ask('finger', user.address), /typed slowly/);
     await guide.ask('form_set', 'system-security', { 'Web-Idle-Limit': '300' });
   });

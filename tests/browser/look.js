@@ -39,11 +39,11 @@ async function states(guide) {
     await walk.open('/settings/mail-queue');
     await guide.ask('form_set', 'mail-queue', { 'Message-Lifetime': '111' });
     await walk.fill({ 'Message Lifetime': '112' });
-    await walk.press('Save', { status: 409 });
+    await walk.press('Save changes', { status: 409 });
     await walk.inspect('form-in-conflict');
   });
   await guide.show('a form that was saved', async () => {
-    await walk.press('Save');
+    await walk.press('Save changes');
     await walk.inspect('form-saved');
   });
   await guide.show('a new application password', async () => {

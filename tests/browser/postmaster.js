@@ -13,7 +13,7 @@ async function postmaster(guide, options) {
 async function change(walk, form, fields) {
   await walk.open(`/settings/${form}`);
   await walk.fill(fields);
-  await walk.press('Save');
+  await walk.press('Save changes');
   await walk.expectText('Saved');
 }
 
@@ -92,7 +92,7 @@ async function account_life(guide) {
   });
   await guide.show('it is changed', async () => {
     await walk.fill({ 'Internet Addresses': address, 'From Address Rewrite': 'comment' });
-    await walk.press('Save', { heading: address });
+    await walk.press('Save changes', { heading: address });
     assert.equal(await guide.ask('rcpt', 'jane@post.example'), 550);
     assert.equal(await guide.ask('rcpt', address), 250);
   });
@@ -155,7 +155,7 @@ async function settings(guide) {
     const user = await guide.visitor();
     await user.logIn(guide.config.user.address, guide.config.user.password);
     await user.fill({ 'Mail Account Password': 'nineteen letters...', 'Once more': 'nineteen letters...' });
-    await user.press('Save', { status: 422 });
+    await user.press('Save changes', { status: 422 });
     assert.match(await user.errorBeside('Mail Account Password'), /20/);
     await change(walk, 'system-security', { 'Minimum Password Length': '6' });
   });
@@ -195,7 +195,7 @@ async function settings(guide) {
   await guide.show('a number that is none, and one out of bounds', async () => {
     await walk.open('/settings/system-configuration');
     await walk.fill({ 'Maximum Message Size': 'many', 'Maximum Recipients': '7', 'SMTP Error Limit': '55' });
-    await walk.press('Save', { status: 422 });
+    await walk.press('Save changes', { status: 422 });
     await walk.errorBeside('Maximum Message Size');
     assert.match(await walk.errorBeside('Maximum Recipients'), /100/);
     assert.equal(await walk.value('Maximum Message Size'), 'many');
@@ -252,12 +252,12 @@ async function two_editors(guide) {
     await two.open('/settings/system-configuration');
     await one.fill({ 'SMTP Idle Command Limit': '501' });
     await two.fill({ 'SMTP Unknown Recipient Limit': '502' });
-    await one.press('Save');
-    await two.press('Save', { status: 409 });
+    await one.press('Save changes');
+    await two.press('Save changes', { status: 409 });
     await two.expectText('somebody else changed this form');
     assert.equal(await two.value('SMTP Idle Command Limit'), '501');
     assert.equal(await two.value('SMTP Unknown Recipient Limit'), '502');
-    await two.press('Save');
+    await two.press('Save changes');
     const form = await guide.ask('form', 'system-configuration');
     assert.match(form, /SMTP-Idle-Command-Limit: +\[501\]/);
     assert.match(form, /SMTP-Unknown-Recipient-Limit: +\[502\]/);
@@ -267,19 +267,19 @@ async function two_editors(guide) {
     await two.open('/settings/system-configuration');
     await one.fill({ 'SMTP Idle Command Limit': '601' });
     await two.fill({ 'SMTP Idle Command Limit': '602' });
-    await one.press('Save');
-    await two.press('Save', { status: 409 });
+    await one.press('Save changes');
+    await two.press('Save changes', { status: 409 });
     assert.match(await guide.ask('form', 'system-configuration'), /SMTP-Idle-Command-Limit: +\[601\]/);
     assert.equal(await two.value('SMTP Idle Command Limit'), '602');
     await two.expectText(/Somebody else made it:\s*601/);
-    await two.press('Save');
+    await two.press('Save changes');
     assert.match(await guide.ask('form', 'system-configuration'), /SMTP-Idle-Command-Limit: +\[602\]/);
   });
   await guide.show('a change by the command line is a conflict as well', async () => {
     await one.open('/settings/mail-queue');
     await guide.ask('form_set', 'mail-queue', { 'Message-Lifetime': '88' });
     await one.fill({ 'Message Lifetime': '99' });
-    await one.press('Save', { status: 409 });
+    await one.press('Save changes', { status: 409 });
     assert.match(await guide.ask('form', 'mail-queue'), /Message-Lifetime: +\[88\]/);
   });
 }

@@ -60,7 +60,7 @@ async function own_account(guide) {
   const walk = await logged_in(guide);
   await guide.show('forwarding', async () => {
     await walk.fill({ 'Forwarding Addresses': other.address });
-    await walk.press('Save');
+    await walk.press('Save changes');
     await walk.expectText('Saved');
     await guide.ask('deliver', user.address, 'forwarded to another');
     await guide.ask('arrived', other.login, 'forwarded to another');
@@ -68,25 +68,25 @@ async function own_account(guide) {
   });
   await guide.show('no POP3 delivery', async () => {
     await walk.fill({ 'POP3 Delivery': 'No' });
-    await walk.press('Save');
+    await walk.press('Save changes');
     await guide.ask('deliver', user.address, 'not kept here');
     await guide.ask('arrived', other.login, 'not kept here');
     assert.equal(await guide.ask('has', user.login, 'not kept here'), false);
     await walk.fill({ 'POP3 Delivery': 'Yes', 'Forwarding Addresses': '' });
-    await walk.press('Save');
+    await walk.press('Save changes');
   });
   await guide.show('finger information', async () => {
     await walk.fill({ 'Finger Information': 'Room 12\nback on Monday' });
-    await walk.press('Save');
+    await walk.press('Save changes');
     assert.match(await guide.ask('finger', user.address), /Room 12\r?\n.*back on Monday/);
     await walk.fill({ 'Finger Allowed': 'No' });
-    await walk.press('Save');
+    await walk.press('Save changes');
     assert.doesNotMatch(await guide.ask('finger', user.address), /Room 12/);
   });
   await guide.show('a form that is not right keeps what was typed', async () => {
     await walk.open('/account');
     await walk.fill({ 'Forwarding Addresses': 'not an address', 'Finger Information': 'typed before' });
-    await walk.press('Save', { status: 422, heading: OWN });
+    await walk.press('Save changes', { status: 422, heading: OWN });
     assert.match(await walk.errorBeside('Forwarding Addresses'), /not an address/);
     assert.equal(await walk.value('Forwarding Addresses'), 'not an address');
     assert.equal(await walk.value('Finger Information'), 'typed before');
@@ -94,7 +94,7 @@ async function own_account(guide) {
   });
   await guide.show('nothing to change', async () => {
     await walk.open('/account');
-    await walk.press('Save', { heading: OWN });
+    await walk.press('Save changes', { heading: OWN });
     await walk.expectText('Nothing to change');
   });
 }
@@ -105,19 +105,19 @@ async function own_password(guide) {
   const chosen = 'Another one, longer';
   await guide.show('too short a password', async () => {
     await walk.fill({ 'Mail Account Password': 'short', 'Once more': 'short' });
-    await walk.press('Save', { status: 422 });
+    await walk.press('Save changes', { status: 422 });
     assert.match(await walk.errorBeside('Mail Account Password'), /6 characters/);
     assert.equal(await walk.value('Mail Account Password'), '');
   });
   await guide.show('two that differ', async () => {
     await walk.fill({ 'Mail Account Password': chosen, 'Once more': 'Another one, lunger' });
-    await walk.press('Save', { status: 422 });
+    await walk.press('Save changes', { status: 422 });
     await walk.errorBeside('Mail Account Password');
     assert.equal(await guide.ask('pop3', user.login, user.password), 'welcome');
   });
   await guide.show('a new password is good at once, the old one no more', async () => {
     await walk.fill({ 'Mail Account Password': chosen, 'Once more': chosen });
-    await walk.press('Save');
+    await walk.press('Save changes');
     await walk.expectText('Saved');
     await walk.expectNoText(chosen);
     assert.equal(await guide.ask('pop3', user.login, chosen), 'welcome');
@@ -192,7 +192,7 @@ async function history_and_undo(guide) {
   const walk = await logged_in(guide);
   await guide.show('a change is undone from the page that says it was made', async () => {
     await walk.fill({ 'Finger Information': 'a line to be taken back' });
-    await walk.press('Save');
+    await walk.press('Save changes');
     await walk.press(/^Undo/);
     assert.equal(await walk.value('Finger Information'), '');
     assert.doesNotMatch(await guide.ask('finger', user.address), /taken back/);

@@ -18,7 +18,7 @@ from instance import ROOT, sanitized
 WALKS = ROOT / "tests" / "browser"
 MODULES = ROOT / "build" / "test" / "browser" / "node_modules"
 SCREENSHOTS = ROOT / "build" / "test" / "screenshots"
-WALK_SECONDS = 120
+WALK_SECONDS = 300
 
 
 def why_not():
