@@ -113,7 +113,8 @@ void write_message_cells(Html& html, const QueuedMessage& m, std::time_t now, bo
     html.empty("input", {{"type", "checkbox"},
                          {"name", "id"},
                          {"value", m.id},
-                         {"aria-label", fmt::format("Message {} from {}", m.id, shown_sender(m.sender))}});
+                         {"aria-label", fmt::format("Message {} from {}", m.id,
+                                                    shortened(shown_sender(m.sender), kMostInCell))}});
     html.close("td");
   }
   html.open("td", {{"rowspan", rows}, {"class", "message"}});

@@ -10,7 +10,7 @@ namespace saslauthd = accounts::saslauthd;
 TEST_CASE("the question: counted strings, and none that saslauthd would read otherwise") {
   auto good = saslauthd::question("jane", "se cret");
   REQUIRE(good);
-  CHECK(*good == std::string("\0\4jane\0\7se cret\0\13post.office\0\0", 28));
+  CHECK(*good == std::string("\0\4jane\0\7se cret\0\13post.office\0\0", 30));
   struct Row {
     std::string user, password;
   };

@@ -129,7 +129,16 @@ TEST_CASE("the tail of a log") {
 }
 
 TEST_CASE("status for people and for programs") {
-  StatusHead head{"mail.example.org", "0.1", "/etc/post.office.conf", "9 days left"};
+  StatusHead head;
+  head.hostname = "mail.example.org";
+  head.version = "0.1";
+  head.config_file = "/etc/post.office.conf";
+  head.program_directory = "/usr/local/post.office";
+  head.certificates = {{"/tls/chain.pem", "mail and web", 9, "9 days left"}};
+  head.disks = {{"spool", "/var/spool/post.office", 5, 10}};
+  head.ports = {{"web", "http", "0.0.0.0:81", "wwwd", true}};
+  head.now = 20;
+  head.started = 10;
   std::vector<StatusRow> rows(1);
   rows[0].name = "smtpd.1";
   rows[0].module = "SMTP-Accept";
@@ -144,7 +153,16 @@ TEST_CASE("status for people and for programs") {
   }
   CHECK(status_json(head, rows) ==
         "{\"hostname\":\"mail.example.org\",\"version\":\"0.1\",\"config\":\"/etc/"
-        "post.office.conf\",\"processes\":[{\"name\":"
+        "post.office.conf\",\"now\":20,"
+        "\"started\":10,\"program_directory\":\"/usr/local/post.office\","
+        "\"certificate\":{\"file\":\"/tls/chain.pem\",\"used_by\":\"mail and web\",\"days\":9,\"text\":\"9 "
+        "days left\"},"
+        "\"certificates\":[{\"file\":\"/tls/chain.pem\",\"used_by\":\"mail and web\",\"days\":9,\"text\":\"9 "
+        "days left\"}],"
+        "\"disks\":[{\"name\":\"spool\",\"path\":\"/var/spool/post.office\",\"free\":5,\"size\":10}],"
+        "\"ports\":[{\"service\":\"web\",\"protocol\":\"http\",\"address\":\"0.0.0.0:81\",\"program\":"
+        "\"wwwd\",\"tls\":true}],"
+        "\"history\":null,\"processes\":[{\"name\":"
         "\"smtpd.1\",\"module\":\"SMTP-Accept\",\"state\":\"up\",\"pid\":42,\"uptime\":90061,\"restarts\":0,"
         "\"sessions\":0,"
         "\"served\":7,\"refused\":0,\"rate\":0.00,\"last_alive\":1}]}\n");

@@ -104,7 +104,7 @@ TEST_CASE("status: what needs attention, the worst first") {
     s.certificates = {{"/c.pem", "mail", "60 days left", 60}, {"/w.pem", "web", "14 days left", 14}};
     s.failed_log_ins = 200;
     CHECK(whats(s, q) ==
-          "?Only 1024.0 MiB are left on the disk of the mailbox directory;?The certificate for web ends in "
+          "?Only 1024 MiB are left on the disk of the mailbox directory;?The certificate for web ends in "
           "14 days;"
           "?200 failed log-ins in the last day;");
     s.disks[0].free = 1 << 20;
