@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <ctime>
 
+#include "dispatcher/saslauthd.h"
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
 #include "lib/tls.h"
+#include "lib/web_messages.h"
 
 namespace dispatcher {
 
@@ -55,6 +57,17 @@ bool Supervisor::on_administer(Child& child, const Frame& frame) {
       .kv("verb", static_cast<unsigned>(ask.verb))
       .kv("done", answer.kind == po::Kind::kDone ? 1 : 0);
   child.control->send(frame.serial, answer);
+  return true;
+}
+
+bool Supervisor::on_ask_saslauthd(Child& child, const Frame& frame) {
+  po::messages::AskSaslauthd ask;
+  if (!frame.decode(ask)) return false;
+  auto connection = connect_to_saslauthd(instance_.config.saslauthd);
+  if (connection)
+    child.control->send(frame.serial, po::messages::SaslauthdConnection{}, std::move(*connection));
+  else
+    child.control->send(frame.serial, po::messages::SaslauthdConnection{connection.error().text});
   return true;
 }
 

@@ -70,11 +70,17 @@ static bool has_capabilities() {
   return false;
 }
 
-static Result<void> prove_dropped(const Identity& who) {
+static bool has_groups(std::optional<gid_t> group) {
+  gid_t groups[2] = {};
+  if (!group) return getgroups(0, nullptr) == 0;
+  return getgroups(2, groups) == 1 && groups[0] == *group;
+}
+
+static Result<void> prove_dropped(const Identity& who, std::optional<gid_t> group) {
   uid_t r = 0, e = 0, s = 0;
   gid_t rg = 0, eg = 0, sg = 0;
   bool same = getresuid(&r, &e, &s) == 0 && getresgid(&rg, &eg, &sg) == 0 && r == who.uid && e == who.uid &&
-              s == who.uid && rg == who.gid && eg == who.gid && sg == who.gid && getgroups(0, nullptr) == 0;
+              s == who.uid && rg == who.gid && eg == who.gid && sg == who.gid && has_groups(group);
   if (!same) return permanent("the ids did not change as asked");
   if (setuid(0) == 0 || seteuid(0) == 0 || setresuid(0, 0, 0) == 0 || setgid(0) == 0 || setegid(0) == 0 ||
       setresgid(0, 0, 0) == 0) {
@@ -84,9 +90,9 @@ static Result<void> prove_dropped(const Identity& who) {
   return {};
 }
 
-Result<void> become(const Identity& who) {
+Result<void> become(const Identity& who, std::optional<gid_t> group) {
   drop_bounding_set();
-  if (setgroups(0, nullptr) != 0) return permanent("setgroups", errno);
+  if (setgroups(group ? 1 : 0, group ? &*group : nullptr) != 0) return permanent("setgroups", errno);
   if (setresgid(who.gid, who.gid, who.gid) != 0) return permanent("setresgid", errno);
   if (setresuid(who.uid, who.uid, who.uid) != 0) return permanent("setresuid", errno);
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -95,7 +101,7 @@ Result<void> become(const Identity& who) {
 #ifndef POST_OFFICE_SANITIZED  // the leak checker attaches to its own process
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
-  return prove_dropped(who);
+  return prove_dropped(who, group);
 }
 
 }  // namespace dispatcher

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "lib/error.h"
@@ -22,8 +23,9 @@ struct Identity {
 [[nodiscard]] po::Result<gid_t> find_admin_group(const std::string& group);
 /// Who runs this program now (a private instance).
 [[nodiscard]] Identity own_identity();
-/// Becomes `who` in all of real, effective and saved ids, without supplementary groups and capabilities, and
-/// proves it by trying to go back. A failure leaves the process in between: exit.
-[[nodiscard]] po::Result<void> become(const Identity& who);
+/// Becomes `who` in all of real, effective and saved ids, without capabilities and with the one supplementary
+/// group that is given, or none, and proves it by trying to go back. A failure leaves the process in between:
+/// exit.
+[[nodiscard]] po::Result<void> become(const Identity& who, std::optional<gid_t> group = {});
 
 }  // namespace dispatcher

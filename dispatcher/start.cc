@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "dispatcher/layout.h"
+#include "dispatcher/saslauthd.h"
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
 
@@ -271,7 +272,7 @@ static int start_here(const Config& config, std::vector<InheritedSocket> inherit
   umask(022);
   if (auto r = before_drop(instance, std::move(inherited), report, wait); !r) return fail(r.error());
   if (!instance.private_instance) {
-    if (auto r = become(instance.who); !r)
+    if (auto r = become(instance.who, saslauthd_group(config.saslauthd)); !r)
       return fail({r.error().kind, 0, "giving up root failed: " + r.error().text});
   }
   umask(077);

@@ -13,6 +13,7 @@
 #include "dispatcher/spawn.h"
 #include "dispatcher/system_facts.h"
 #include "lib/sandbox.h"
+#include "lib/web_messages.h"
 
 namespace dispatcher {
 
@@ -190,6 +191,7 @@ bool Supervisor::on_frame(Child& child, Frame& frame) {
   if (frame.decode(took)) return hand_overs_ && hand_overs_->took(child.incarnation, frame.serial);
   if (child.spec.role != Role::kAccounts) return false;  // nobody else has anything to say
   if (frame.is<po::messages::Administer>()) return on_administer(child, frame);
+  if (frame.is<po::messages::AskSaslauthd>()) return on_ask_saslauthd(child, frame);
   return frame.is<po::messages::PassCommand>() && on_pass_command(child, frame);
 }
 
