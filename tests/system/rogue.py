@@ -9,7 +9,7 @@ import time
 
 from instance import Instance, free_ports, sanitized
 
-CONTROL, ACCOUNTS, QUEUE, NOTICES = range(4)
+CONTROL, ACCOUNTS, QUEUE, NOTICES, STORY = range(5)
 DONE, TEMPORARY, PERMANENT = range(3)
 GRANTED, DENIED, LOCKED, NOT_FROM, TOO_MANY = range(5)
 TYPES = {
@@ -306,11 +306,17 @@ class Job:
 
 
 class RogueInstance(Instance):
-    """smtpd.1 and pop3d.1 are the real ones; all others are taken over, and every smtp-deliver if there is to be any."""
+    """smtpd.1 and pop3d.1 are the real ones; all others are taken over, and every smtp-deliver and wwwd if there is to
+    be any."""
 
-    def __init__(self, build, smtpd, pop3d, deliver=0, **options):
-        self.rogue_ports = dict(zip(("smtpd", "pop3d"), free_ports(2)))
+    def __init__(self, build, smtpd, pop3d, deliver=0, wwwd=0, **options):
+        self.rogue_ports = dict(zip(("smtpd", "pop3d", "wwwd"), free_ports(3)))
         self.taken = ["smtpd", "pop3d"]
+        self.rogue_services = [("smtpd", "smtp", 1 + smtpd), ("pop3d", "pop3", 1 + pop3d)]
+        if wwwd:
+            self.taken.append("wwwd")
+            self.rogue_services.append(("wwwd", "http", wwwd))
+            options |= {"web": True}
         if deliver:  # they come to us: we are where their name server would be
             self.taken.append("smtp-deliver")
             self.deliverers = socket.create_server(("127.0.0.1", 0))
@@ -330,9 +336,9 @@ class RogueInstance(Instance):
     def write_conf(self):
         super().write_conf()
         with open(self.conf, "a") as conf:
-            for name, protocol in (("smtpd", "smtp"), ("pop3d", "pop3")):
+            for name, protocol, processes in self.rogue_services:
                 conf.write(f"service rogue-{name} {protocol} 127.0.0.1:{self.rogue_ports[name]} {name} "
-                           f"processes={self.workers[name]} sessions={self.sessions}\n")
+                           f"processes={processes} sessions={self.sessions}\n")
 
     def rogue(self, name, receive_buffer=None, limit=30):
         """A taken-over process that serves no master yet. The real one listens there as well: then once more."""

@@ -1,6 +1,7 @@
-// A server program that was taken over: it starts and confines itself as smtpd, pop3d and smtp-deliver do,
-// and then does what its master says, in octets of the master's choice. tests/system/rogue.py puts it in the
-// place of these programs; the first smtpd and pop3d become the real ones, so that mail goes on beside it.
+// A server program that was taken over: it starts and confines itself as smtpd, pop3d, wwwd and smtp-deliver
+// do, and then does what its master says, in octets of the master's choice. tests/system/rogue.py puts it in
+// the place of these programs; the first smtpd and pop3d become the real ones, so that mail goes on beside
+// it.
 //
 // The master is whoever connects to the service "rogue", one at a time; an smtp-deliver, which has no
 // service, connects to its master, who is where its name server would be. An order is u32 length of what
@@ -32,7 +33,7 @@ using po::messages::Role;
 
 constexpr int kPatienceMs = 1500;
 constexpr std::uint16_t kAtOnce = 250;
-enum Target : std::uint8_t { kControl, kAccounts, kQueue, kNotices };
+enum Target : std::uint8_t { kControl, kAccounts, kQueue, kNotices, kStory };
 
 struct Order {
   std::uint8_t what = 0;
@@ -90,7 +91,7 @@ class Rogue final : public po::ModuleHandler {
     wait_for_master();
   }
   void on_peer(const po::messages::Peer& peer, Fd socket) override {
-    Target t = peer.role == Role::kAccounts ? kAccounts : kQueue;
+    Target t = peer.role == Role::kAccounts ? kAccounts : peer.role == Role::kStory ? kStory : kQueue;
     pipes_[t] = std::move(socket);
     ++pipes_seen_[t];
   }
@@ -301,9 +302,12 @@ class Rogue final : public po::ModuleHandler {
 int main(int, char** argv) {
   std::string_view name = argv[0];
   bool deliverer = name.starts_with("smtp-deliver");
-  if (name.ends_with(".1") && !deliverer) become_real_program(argv);
-  Role role = deliverer ? Role::kSmtpDeliver : name.starts_with("smtpd") ? Role::kSmtpd : Role::kPop3d;
-  po::Module module = po::Module::start_or_die(role);
+  bool web = name.starts_with("wwwd");
+  if (name.ends_with(".1") && !deliverer && !web) become_real_program(argv);
+  po::Module module = po::Module::start_or_die(deliverer                   ? Role::kSmtpDeliver
+                                               : web                       ? Role::kWwwd
+                                               : name.starts_with("smtpd") ? Role::kSmtpd
+                                                                           : Role::kPop3d);
   module.confine_or_die();
   Rogue rogue(module);
   return module.run(rogue);
