@@ -113,8 +113,8 @@ class JsonBuilder {
 
 po::Result<Json> parse_json(std::string_view text) {
   if (text.size() > kMostJson) return po::permanent("JSON: too long");
-  // RapidJSON takes it for the end, whatever follows.
-  if (text.find('\0') != std::string_view::npos) return po::permanent("JSON: an octet 0");
+  // RapidJSON takes it for the end.
+  if (text.find('\0') != std::string_view::npos) return po::permanent("JSON: an octet that is 0");
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
   JsonBuilder builder;

@@ -96,7 +96,7 @@ void write_queue_filter(Html& html, const QueueQuery& query) {
 namespace {
 
 // A page of strangers' longest addresses and replies is still a page; the message's own page has them whole.
-constexpr std::size_t kMostInCell = 100, kMostReason = 200;
+constexpr std::size_t kMostInCell = 80, kMostReason = 160;
 
 /// A long address is broken before its domain rather than anywhere.
 void write_address(Html& html, std::string_view address) {

@@ -13,7 +13,7 @@
 
 namespace wwwd {
 
-inline constexpr std::size_t kQueueRows = 50;  ///< in one page
+inline constexpr std::size_t kQueueRows = 40;  ///< in one page
 /// Of a message's content; more is not shown.
 inline constexpr std::size_t kMostContent = 32 * 1024;
 

@@ -66,7 +66,7 @@ TEST_CASE("queue rows: a page of the longest rows is still a page") {
   }
   Html html;
   write_queue_table(html, listed(lines), 1795659900, true);
-  CHECK(html.size() < 56'000);
+  CHECK(html.size() < 52'000);
 }
 
 TEST_CASE("queue actions: what destroys asks first") {
