@@ -52,11 +52,6 @@ std::string address_record(std::string_view name, const NetAddress& a) {
   return fmt::format("{}. IN {} {}", name, a.family == 4 ? "A" : "AAAA", address_text(a));
 }
 
-/// A list of domains may hold patterns, which are no names to ask for.
-bool is_pattern(std::string_view domain) {
-  return domain.empty() || domain.front() == '.' || domain.find('*') != std::string_view::npos;
-}
-
 /// What a name led to: both kinds of addresses together.
 struct Found {
   std::vector<NetAddress> addresses;
@@ -175,10 +170,8 @@ void SetupCheck::Impl::on_host(const Found& found) {
                     kMostAddresses));
   }
   std::vector<std::pair<std::string, bool>> domains;
-  for (const std::string& d : question.local_domains)
-    if (!is_pattern(d)) domains.emplace_back(ascii_lower(d), false);
-  for (const std::string& d : question.relay_domains)
-    if (!is_pattern(d)) domains.emplace_back(ascii_lower(d), true);
+  for (const std::string& d : question.local_domains) domains.emplace_back(ascii_lower(d), false);
+  for (const std::string& d : question.relay_domains) domains.emplace_back(ascii_lower(d), true);
   for (std::size_t i = 0; i < std::min(domains.size(), kMostDomains); ++i)
     check_domain(domains[i].first, domains[i].second);
   if (domains.size() > kMostDomains) {

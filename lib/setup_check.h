@@ -22,7 +22,7 @@ struct SetupQuestion {
   std::vector<messages::NetAddress>
       interfaces;                          ///< lib/interfaces.h; loopback and link-local ones do not count
   std::vector<std::string> local_domains;  ///< Local-Mail-Domains
-  std::vector<std::string> relay_domains;  ///< Relay-Domains; patterns among them are not asked
+  std::vector<std::string> relay_domains;  ///< Relay-Domains
 };
 
 struct SetupFinding {

@@ -12,7 +12,7 @@ MESSAGES = 2000
 
 
 class Errands(SystemTest):
-    own = {"users": 12, "forms": {"greeting": {"Send-Greeting": "yes", "Greeting-Text": ["Welcome to Podunk."]}}}
+    own = {"users": 12}
 
     def fill(self, user, first, count):
         with self.instance.smtp(limit=120) as smtp:
@@ -80,6 +80,8 @@ class Errands(SystemTest):
 
     def test_a_new_account_is_greeted_once(self):
         user = accounts.User(9001)
+        self.instance.form_set("greeting", **{"Send-Greeting": "yes", "Greeting-Text": ["Welcome to Podunk."]})
+        self.addCleanup(self.instance.form_set, "greeting", **{"Send-Greeting": "no"})
         self.instance.command("account", "add", input=accounts.account_form(9001, accounts.READY_HASH))
         self.instance.until(lambda: self.logged("greeted", user.address), 30, "the greeting")
         for _ in range(2):

@@ -1,10 +1,10 @@
 """`post.office check --dns` against a real DNS server: what others find of this host, and the records to paste."""
 import unittest
 
-from harness import Pool, needs_program, needs_root
+from harness import Pool
 from instance import Instance
 from name_server import NameServer
-from namespace import Network
+from namespace import Network, lacking
 
 HOST = "mail.podunk.edu"
 ADDRESS, NO_NAME, LIAR, DNS = "192.0.2.25", "192.0.2.26", "192.0.2.27", "192.0.2.53"
@@ -46,17 +46,16 @@ EXPECTED = [
 LOCAL = ["podunk.edu", "elsewhere.test", "nomx.test", "ours.test", "bare.test", "null.test", "gone.test", "silent.test"]
 
 
-@needs_program("nsd")
+@unittest.skipIf(lacking("nsd"), lacking("nsd"))
 class SetUpCheck(unittest.TestCase):
     @classmethod
-    @needs_root
     def setUpClass(cls):
         cls.network = Network()
         for address in (ADDRESS, NO_NAME, LIAR, DNS):
             cls.network.ip(f"addr add {address}/24 dev lo")
         cls.instance = Instance(
             Pool.build, users=0, network=cls.network, address=ADDRESS, resolvers=[DNS], hostname=HOST,
-            forms={"mail-routing": {"Local-Mail-Domains": LOCAL, "Relay-Domains": ["backup.test", "*.pattern.test"]}})
+            forms={"mail-routing": {"Local-Mail-Domains": LOCAL, "Relay-Domains": ["backup.test"]}})
         cls.server = NameServer(cls.instance.base, cls.network, DNS, ZONES, silent=("silent.test",)).wait()
 
     @classmethod
@@ -74,7 +73,6 @@ class SetUpCheck(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         for finding in EXPECTED:
             self.assertIn(finding + "\n", done.stdout)
-        self.assertNotIn("pattern.test", done.stdout)
         wrong = sum(f.startswith("WRONG") for f in EXPECTED)
         self.assertIn(f"{wrong} things are wrong.\n", done.stdout)
 
