@@ -61,6 +61,8 @@ class Walk {
     this.page.on('requestfailed', (request) => {
       // A download is, to the browser, a page that did not come.
       if (this.downloading && request.isNavigationRequest()) return;
+      // What was on its way when the page was left.
+      if (request.failure().errorText === 'net::ERR_ABORTED' && !request.isNavigationRequest()) return;
       this.problems.push(`request failed: ${request.url()}: ${request.failure().errorText}`);
     });
     this.page.on('response', (response) => {
