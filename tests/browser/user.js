@@ -71,9 +71,10 @@ async function own_account(guide) {
     await walk.press('Save changes');
     await guide.ask('deliver', user.address, 'not kept here');
     await guide.ask('arrived', other.login, 'not kept here');
-    assert.equal(await guide.ask('has', user.login, 'not kept here'), false);
+    assert.equal(await guide.ask('pop3', user.login, user.password), 'refused');
     await walk.fill({ 'POP3 Delivery': 'Yes', 'Forwarding Addresses': '' });
     await walk.press('Save changes');
+    assert.equal(await guide.ask('has', user.login, 'not kept here'), false);
   });
   await guide.show('finger information', async () => {
     await walk.fill({ 'Finger Information': 'Room 12\nback on Monday' });

@@ -185,8 +185,10 @@ class Walk {
       const errors = ids.split(/\s+/).filter(Boolean).map((id) => document.getElementById(id))
         .filter((x) => x && x.matches('.error'));
       if (errors.length !== 1) throw new Error(`the field ${name} names ${errors.length} errors`);
-      const a = e.getBoundingClientRect(), b = errors[0].getBoundingClientRect();
-      const gap = Math.max(b.top - a.bottom, a.top - b.bottom, 0);
+      const b = errors[0].getBoundingClientRect();
+      const parts = e.name ? [...document.getElementsByName(e.name)] : [e];  // a password is typed twice
+      const gap = Math.min(...parts.map((x) => x.getBoundingClientRect())
+        .map((a) => Math.max(b.top - a.bottom, a.top - b.bottom, 0)));
       if (!b.height || gap > 60) throw new Error(`the error of ${name} stands ${gap} px away from it`);
       return errors[0].innerText.trim();
     });
