@@ -85,9 +85,9 @@ class Forms(SystemTest):
         self.assertIn("dry run", preview)
         self.refused("account", "show", address)
         self.command("import", "--yes", input=everything)
+        self.assertIn("nothing would change", self.command("import", input=everything).stdout)
         with self.instance.pop3() as pop:
             pop.login(address, accounts.PASSWORD)
-        self.assertIn("nothing would change", self.command("import", input=everything).stdout)
         self.assertEqual(self.history("account", "history", address)[0]["way"], "import")
         broken = everything.replace("[Exported]", "[]")
         self.refused("import", "--yes", input=broken, naming=["User's-Real-Name", "nothing was imported"])
