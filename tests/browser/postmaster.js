@@ -78,6 +78,8 @@ async function account_life(guide) {
     await walk.fill({ "User's Real Name": '', 'Internet Addresses': 'user1@post.example', 'POP Login Name': 'jane' });
     await walk.press('Add the account', { status: 422 });
     await walk.errorBeside("User's Real Name");
+    await walk.fill({ "User's Real Name": 'Jane' });
+    await walk.press('Add the account', { status: 422 });
     assert.match(await walk.errorBeside('Internet Addresses'), /user1@post\.example/);
     assert.equal(await walk.value('POP Login Name'), 'jane');
   });
