@@ -228,7 +228,7 @@ async function history_and_undo(guide) {
     await walk.fill({ "User's Real Name": 'Three Ways', 'Internet Addresses': 'three@post.example', 'POP Login Name': 'three' });
     await walk.press('Add the account', { heading: 'three@post.example' });
     await guide.ask('account_set', 'three@post.example', { 'Internet-Addresses': ['third@post.example'] });
-    await walk.follow('History');
+    await walk.follow('History', {}, walk.page.getByRole('navigation', { name: 'This account' }));
     await walk.expectText(/by web/);
     await walk.expectText(/by command/);
     await walk.step(walk.page.getByRole('button', { name: /^Undo/ }).first(), { heading: 'three@post.example' });

@@ -91,11 +91,12 @@ class Walk {
     await this.arrived(expected);
   }
 
-  async follow(name, expected = {}) {
-    await this.step(this.page.getByRole('link', { name, exact: typeof name === 'string' }), expected);
+  // Follows a link. `within` narrows the search: a locator.
+  async follow(name, expected = {}, within = this.page) {
+    await this.step(within.getByRole('link', { name, exact: typeof name === 'string' }), expected);
   }
 
-  // Presses a button that leads to another page. `within` narrows the search: a locator.
+  // Presses a button that leads to another page.
   async press(name, expected = {}, within = this.page) {
     await this.step(within.getByRole('button', { name, exact: typeof name === 'string' }), expected);
   }
