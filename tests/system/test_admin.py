@@ -93,6 +93,8 @@ class Status(SystemTest):
 
 class Confinement(SystemTest):
     def test_modules_are_confined(self):
+        self.instance.until(lambda: all(p["state"] == "up" for p in self.instance.status()["processes"]), 20,
+                            "every process to be ready")
         for name, pids in self.instance.processes().items():
             for pid in pids:
                 status = status_of(pid)
