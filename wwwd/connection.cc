@@ -1,8 +1,10 @@
 #include "wwwd/connection.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "lib/net_address.h"
@@ -141,6 +143,7 @@ Connection::Connection(const Surroundings& surroundings, Client client,
       client_(std::move(client)),
       tls_(std::move(tls)),
       on_gone_(std::move(on_gone)),
+      socket_(socket.get()),
       stream_(around_.loop, std::move(socket), *this) {}
 
 Connection::~Connection() {
@@ -152,7 +155,25 @@ Connection::~Connection() {
 void Connection::start() {
   if (!tls_) return;
   state_ = State::kHandshake;
-  stream_.start_tls(tls_);
+  paused_ = true;
+  stream_.pause_reading();
+  first_octet_.on_readable(around_.loop, socket_, [this] { on_first_octet(); });
+}
+
+/// Who types the address without its https speaks in clear to the port of TLS, and is told so in clear: a
+/// letter begins no handshake (RFC 8446 5.1).
+void Connection::on_first_octet() {
+  char octet = 0;
+  ssize_t n = ::recv(socket_, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  first_octet_.cancel();
+  tls_missed_ = n == 1 && po::is_alpha(octet);
+  if (tls_missed_) {
+    state_ = State::kIdle;
+  } else {
+    stream_.start_tls(tls_);
+  }
+  update_reading();
 }
 
 void Connection::stop() {
@@ -168,6 +189,7 @@ std::optional<Connection::Clock::time_point> Connection::idle_since() const {
 void Connection::close_idle() {
   if (!idle_since()) return;
   state_ = State::kClosing;
+  first_octet_.cancel();
   stream_.close_after_flush();
 }
 
@@ -192,6 +214,7 @@ void Connection::on_tls() {
 
 void Connection::on_closed(std::string_view why) {
   state_ = State::kClosing;
+  first_octet_.cancel();
   sink_.reset();
   if (exchange_ != nullptr) log_request("the client has gone");
   forget_exchange();
@@ -309,7 +332,7 @@ void Connection::check_access() {
 /// The client may use the forms. Whether this request may be made in this way:
 void Connection::admit() {
   Request& request = exchange_->request();
-  if (!request.https && !may_use_clear_text(around_.shared.policy, request.client))
+  if (tls_missed_ || (!request.https && !may_use_clear_text(around_.shared.policy, request.client)))
     return refuse_clear_text();
   if (is_forged(head_, request.origin)) {
     return refuse(short_page(403, "Not sent by this server's page",
@@ -415,21 +438,21 @@ void Connection::refuse(const Refusal& refusal) {
 
 void Connection::refuse_clear_text() {
   std::uint16_t port = around_.shared.https_port;
-  if (port == 0) {
+  if (port == 0 && !tls_missed_) {
     return refuse(short_page(403, "Only with encryption",
                              "The web forms are not served without encryption. The Postmaster can set up a "
                              "service with tls=implicit, or allow it in the form System Security."),
                   "Web-Clear-Text", without_body_);
   }
-  std::string link = fmt::format("https://{}", without_port(head_.host));
-  if (port != 443) link += fmt::format(":{}", port);
+  std::string link = fmt::format("https://{}", tls_missed_ ? head_.host : without_port(head_.host));
+  if (port != 443 && !tls_missed_) link += fmt::format(":{}", port);
   refuse(short_page(403, "Only with encryption",
                     "The web forms are not served without encryption. Use this address instead:", link + "/"),
          "Web-Clear-Text", without_body_);
 }
 
 /// The request under way, or the octets that were to become one, get this answer, and nothing follows it.
-void Connection::refuse(Response response, const char* why, bool without_body) {
+void Connection::refuse(const Response& response, const char* why, bool without_body) {
   if (begun_) return exchange_->abort(why);
   keep_alive_ = false;
   ++around_.shared.failures;

@@ -97,6 +97,7 @@ class Connection final : public po::StreamHandler {
   };
 
   std::size_t process(std::string_view input);
+  void on_first_octet();
   void pump();
   void update_reading();
   [[nodiscard]] bool wants_input() const;
@@ -113,7 +114,7 @@ class Connection final : public po::StreamHandler {
   void send_continue();
 
   void refuse(const Refusal& refusal);
-  void refuse(Response response, const char* why, bool without_body);
+  void refuse(const Response& response, const char* why, bool without_body);
   void refuse_clear_text();
   void send(const Response& response, Framing framing, bool without_body);
   void write(std::string_view octets);
@@ -127,8 +128,10 @@ class Connection final : public po::StreamHandler {
   Client client_;
   std::shared_ptr<const po::TlsContext> tls_;
   OnGone on_gone_;
+  int socket_;  ///< the stream's, to look at the first octet
   RequestReader reader_;
   po::Stream stream_;
+  po::Event first_octet_;
 
   State state_ = State::kIdle;
   Head head_;
@@ -138,6 +141,7 @@ class Connection final : public po::StreamHandler {
   std::string body_;                   ///< of one that is not
   bool processing_ = false, in_sink_ = false, paused_ = false, body_paused_ = false, continue_due_ = false;
   bool keep_alive_ = false, stopping_ = false, any_request_ = false;
+  bool tls_missed_ = false;  ///< the client speaks in clear where TLS is spoken
 
   // of the answer
   int status_ = 0;

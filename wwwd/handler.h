@@ -1,7 +1,7 @@
 // What pages see of HTTP: a Request, the Exchange by which it is answered, and the Handler that they
 // implement. By the time a page is asked, the request is well-formed, its client may use the web forms at
 // all, and a POST comes from our own pages as far as the browser says. Who is logged in is the pages'
-// business. Implemented by Connection (an Exchange) and Routes (the Handler).
+// business. Implemented by Connection (an Exchange) and Site (the Handler).
 #pragma once
 
 #include <chrono>
@@ -56,7 +56,7 @@ struct Request {
 
 /// One request that waits for its answer. Held by the pages as long as they like; when its client has gone,
 /// everything said to it has no effect, and what it was asked to call is called no more. Whoever lets go of
-/// the last reference without an answer has answered 500. Not to be kept beyond the Connection's process.
+/// the last reference without an answer has answered 500.
 class Exchange {
  public:
   virtual ~Exchange() = default;

@@ -342,6 +342,15 @@ class Requests(HttpTest):
         self.assertNotIn("hidden-in-query", self.instance.log_text())
         self.assertNotIn("secret-of-the-test", self.instance.log_text())
 
+    def test_clear_text_on_the_port_of_tls_is_told_the_address(self):
+        host = f"mail.post.example:{self.instance.ports['web']}"
+        with Http(self.instance.ports["web"]) as http:
+            answer = http.ask(get("/log-in", host=host) + get("/never-asked"))
+            self.assertEqual(answer.status, 403)
+            self.assertIn(f'href="https://{host}/"'.encode(), answer.body)
+            self.assert_protected(answer)
+            self.assertTrue(http.at_end())
+
     def test_tls_fails_and_the_next_client_is_served(self):
         for octets in (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 500, b"\x80" * 4000):
             with Http(self.instance.ports["web"]) as http:

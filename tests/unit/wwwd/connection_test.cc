@@ -527,6 +527,22 @@ TEST_CASE("TLS") {
   });
 }
 
+TEST_CASE("clear text where TLS is spoken") {
+  Scene scene(true);
+  scene.run([](Browser& b) {
+    b.say("GET / HTTP/1.1\r\nHost: mail.example:81\r\n\r\n");
+    CHECK(b.answer() == "HTTP/1.1 403 Forbidden");
+    CHECK(b.body().find("\"https://mail.example:81/\"") != std::string::npos);
+    CHECK(b.ended());
+  });
+  CHECK(scene.pages.asked == 0);
+  Scene gone(true);
+  gone.run([](Browser&) {});
+  Scene silent(true);
+  silent.late(Connection::kHeadLimit, [] { return true; });
+  silent.run([](Browser& b) { CHECK(b.ended()); });
+}
+
 TEST_CASE("clear text from elsewhere is shown the way") {
   for (std::uint16_t port : {0, 443, 8443}) {
     Scene scene;
