@@ -1,5 +1,5 @@
-// The style sheet, the script and the icon, part of the program: what the pages look like needs no file to be found.
-// Each has a path with a number made from its content, so a browser may keep it until it changes.
+// The style sheet, the script and the icon, part of the program: what the pages look like needs no file to be
+// found. Each has a path with a number made from its content, so a browser may keep it until it changes.
 #pragma once
 
 #include <optional>

@@ -234,8 +234,7 @@ TEST_CASE(
   std::vector<std::pair<std::string_view, std::string>> seen;
   auto rows = desk.admin->secrets().sign_ins(2);
   REQUIRE(rows);
-  for (const auto& row : *rows)
-    seen.emplace_back(accounts::service_name(row.service), row.by);
+  for (const auto& row : *rows) seen.emplace_back(accounts::service_name(row.service), row.by);
   auto has = [&](std::string_view service, const char* by) {
     return std::count(seen.begin(), seen.end(), std::pair(service, std::string(by))) == 1;
   };
