@@ -48,7 +48,8 @@ class Saslauthd(SystemTest):
     def start_daemon(cls):
         if cls.daemon is None:
             cls.daemon = subprocess.Popen(["unshare", "--mount", "sh", "-c", MOUNT, "sh", cls.folder],
-                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                          start_new_session=True)  # at its end it ends its whole process group
             deadline = time.monotonic() + 20
             while not (cls.folder / "run" / "mux").exists():
                 assert time.monotonic() < deadline and cls.daemon.poll() is None, "saslauthd did not come up"
