@@ -144,7 +144,7 @@ void write_host_field(Html& h, const Act& act, std::string_view problem) {
                     {"autocapitalize", "none"},
                     {"spellcheck", "false"},
                     {"maxlength", 300},
-                    {"aria-invalid", !problem.empty()},
+                    html::Attribute::unless_empty("aria-invalid", problem.empty() ? "" : "true"),
                     {"aria-describedby", problem.empty() ? "to-hint" : "to-error to-hint"}});
   if (!problem.empty()) h.element("p", {{"class", "error"}, {"id", "to-error"}}, problem);
   h.element("p", {{"class", "hint"}, {"id", "to-hint"}},

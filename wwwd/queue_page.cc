@@ -39,7 +39,7 @@ void write_text_field(Html& html, const QueueQuery& query, const FilterField& fi
                        {"autocapitalize", "none"},
                        {"spellcheck", "false"},
                        {"maxlength", 640},
-                       {"aria-invalid", !rule.empty()},
+                       html::Attribute::unless_empty("aria-invalid", rule.empty() ? "" : "true"),
                        html::Attribute::unless_empty("aria-describedby", rule.empty() ? "" : error_id)});
   write_problem(html, error_id, rule);
   html.close("div");

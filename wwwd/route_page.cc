@@ -131,7 +131,7 @@ void write_field(Html& h, std::string_view name, std::string_view label, std::st
                     {"autocapitalize", "none"},
                     {"spellcheck", "false"},
                     {"maxlength", 640},
-                    {"aria-invalid", !problem.empty()},
+                    html::Attribute::unless_empty("aria-invalid", problem.empty() ? "" : "true"),
                     html::Attribute::unless_empty("aria-describedby", problem.empty() ? "" : error_id)});
   if (!problem.empty()) h.element("span", {{"class", "error"}, {"id", error_id}}, problem);
   h.close("div");
