@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "lib/form/forms.h"
 #include "lib/text.h"
 #include "wwwd/command_answer.h"
 #include "wwwd/queue_rows.h"
@@ -244,7 +245,7 @@ void ask_story(const VisitPtr& visit, Asked asked, std::vector<std::string> whic
 /// A user may ask about his own addresses alone, and without what concerns others: accounts sees to both.
 void ask_own(const VisitPtr& visit, Asked asked) {
   WebShowForm question;
-  question.form = "account-data";
+  question.form = std::string(form::individual_account_information().name);  // an owner may read no other
   question.subject = visit->viewer().account;
   visit->ask<WebShowForm>(std::move(question), [visit, asked = std::move(asked)](WebForm& form) {
     std::vector<std::string> own;
