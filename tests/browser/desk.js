@@ -32,7 +32,7 @@ async function story(guide) {
     await walk.follow('Messages');
     await walk.fill({ 'Address, id or Message-ID': user.address });
     await walk.press('Show');
-    await walk.expectText(`someone@elsewhere.example → ${user.address}`);
+    await walk.expectText(`sender@elsewhere.example → ${user.address}`);
     await walk.expectText('delivered');
   });
   await guide.show('of what was never there', async () => {

@@ -50,7 +50,7 @@ async function list_of_accounts(guide) {
     const names = (await walk.page.locator('td[data-label=Name]').allInnerTexts()).map((n) => n.toLowerCase());
     assert.deepEqual(names, [...names].sort());
     await walk.follow(/^Primary address/);
-    const addresses = await firstColumn(walk);
+    const addresses = (await firstColumn(walk)).map((address) => address.toLowerCase());
     assert.deepEqual(addresses, [...addresses].sort());
   });
   await guide.show('search', async () => {
