@@ -197,8 +197,9 @@ class Hostile(FingerTest):
         for octets in (b"x" * 513 + b"\r\n", b"x" * 100_000, b"\x00" * 10_000):
             self.assert_one_line(self.raw(octets), "A query has at most 512 octets.")
         with self.connect() as s:  # who goes on sending gets the line as well, and is cut off
+            deadline = time.monotonic() + LIMIT  # what still comes is thrown away for a moment
             with self.assertRaises(ConnectionError):
-                for _ in range(10_000):
+                while time.monotonic() < deadline:
                     s.sendall(b"x" * 65536)
 
     def test_what_comes_behind_the_query_is_not_read(self):
