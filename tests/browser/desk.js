@@ -26,7 +26,7 @@ async function front_page(guide) {
 
 async function story(guide) {
   const { user, other } = guide.config;
-  await guide.ask('deliver', user.address, 'a letter with a story');
+  for (const { address } of [user, other]) await guide.ask('deliver', address, 'a letter with a story');
   const walk = await postmaster(guide);
   await guide.show('of all that went to an address', async () => {
     await walk.follow('Messages');
@@ -41,12 +41,16 @@ async function story(guide) {
     await walk.expectText('The log says nothing about');
   });
   await guide.show("a user's own, and nobody else's", async () => {
+    await walk.fill({ 'Address, id or Message-ID': other.address });
+    await walk.press('Show');
+    await walk.expectText(`sender@elsewhere.example → ${other.address}`);
     const own = await guide.visitor();
     await own.logIn(user.address, user.password);
-    await own.open('/story', { heading: 'Your messages' });
-    await own.expectText('delivered');
-    await own.open(`/story?about=${encodeURIComponent(other.address)}`);
-    await own.expectNoText(other.address);
+    for (const where of ['/story', `/story?about=${encodeURIComponent(other.address)}`]) {
+      await own.open(where, { heading: 'Your messages' });
+      await own.expectText(`sender@elsewhere.example → ${user.address}`);
+      await own.expectNoText(other.address);
+    }
   });
 }
 
@@ -74,8 +78,10 @@ async function setup_check(guide) {
   const walk = await postmaster(guide);
   await guide.show('what others find of this host', async () => {
     await walk.follow('Set-up check', { heading: 'Set-up check' });
-    await walk.expectText('Certificate');
-    await walk.expectText('DNS');
+    const { hostname, domain } = guide.config;
+    await walk.expectText(`${domain} has neither an MX record nor an address record`);
+    await walk.expectText(`${domain}. IN MX 10 ${hostname}.`);
+    await walk.expectText(/\d+ days left for mail and web/);
   });
 }
 

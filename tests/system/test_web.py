@@ -8,7 +8,7 @@ from accounts import PASSWORD
 from browser import Browser, WalkTest, needs_browser
 from dialogue import Closed
 from harness import SystemTest
-from instance import HOSTNAME, POSTMASTER_PASSWORD, free_ports
+from instance import DOMAIN, HOSTNAME, POSTMASTER_PASSWORD, free_ports
 
 HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Trial</title>'
 
@@ -237,11 +237,11 @@ class User(Site):
 class Postmaster(Site):
     file = "postmaster.js"
 
-    def accounts(self):
-        return sum(1 for line in self.instance.command("account", "list").stdout.splitlines() if "@" in line)
+    def accounts(self, address="@"):
+        return sum(1 for line in self.instance.command("account", "list").stdout.splitlines() if address in line)
 
     def test_list_of_accounts(self):
-        self.walk("list_of_accounts", accounts=self.accounts())
+        self.walk("list_of_accounts", accounts=self.accounts(), matching=self.accounts("user1"))
 
     def test_account_life(self):
         self.walk("account_life", heir=self.person())
@@ -314,7 +314,7 @@ class Desk(Site):
         self.walk("rehearsal", user=self.person())
 
     def test_setup_check(self):
-        self.walk("setup_check")
+        self.walk("setup_check", hostname=HOSTNAME, domain=DOMAIN)
 
 
 @needs_browser
