@@ -1,7 +1,7 @@
 // A server program as inetd starts it: descriptor 0 is a client's connection. It reads nothing from it, gives
 // it to the dispatcher on run/inetd, waits until a running process has taken it, and exits. If nobody takes
-// it, the client is told so in the words of its protocol. Callers: main of smtpd and pop3d, and the
-// dispatcher for the check of what it is given.
+// it, the client is told so in the words of its protocol. Callers: main of smtpd, pop3d, fingerd and wwwd,
+// and the dispatcher for the check of what it is given.
 #pragma once
 
 #include <optional>

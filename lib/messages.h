@@ -131,7 +131,7 @@ struct Listen {
 };
 
 /// dispatcher > module: a new pipe to a peer of that role. No answer. One end of a socket pair rides along. A
-/// second one for a role of which there is one process (accounts, queue) replaces the first. 1 KiB.
+/// second one for a role of which there is one process (accounts, queue, story) replaces the first. 1 KiB.
 struct Peer {
   static constexpr std::uint16_t kType = 3;
   static constexpr std::uint32_t kMax = 1024;
@@ -217,9 +217,9 @@ struct PassCommand {
   auto fields() { return std::tie(words); }
 };
 
-/// dispatcher > smtpd, pop3d, fingerd: a client's connection that inetd accepted, to be served as if it came
-/// by this Listen. The connection rides along. Answer: Took, unless the process is stopping: then it closes
-/// its copy and is silent, and when it has gone the dispatcher gives the client to another. 1 KiB.
+/// dispatcher > smtpd, pop3d, fingerd, wwwd: a client's connection that inetd accepted, to be served as if it
+/// came by this Listen. The connection rides along. Answer: Took, unless the process is stopping: then it
+/// closes its copy and is silent, and when it has gone the dispatcher gives the client to another. 1 KiB.
 struct HandedClient {
   static constexpr std::uint16_t kType = 12;
   static constexpr std::uint32_t kMax = 1024;
@@ -227,7 +227,7 @@ struct HandedClient {
   auto fields() { return std::tie(listen); }
 };
 
-/// smtpd, pop3d, fingerd > dispatcher: that client is mine; the dispatcher lets go of it. 16 octets.
+/// smtpd, pop3d, fingerd, wwwd > dispatcher: that client is mine; the dispatcher lets go of it. 16 octets.
 struct Took {
   static constexpr std::uint16_t kType = 13;
   static constexpr std::uint32_t kMax = 16;
