@@ -30,7 +30,7 @@ constexpr const char* kHelp =
     "  reload                   new certificates, log files, numbers of processes\n"
     "  status [--json]          every process: pid, up time, restarts, sessions, rate\n"
     "  check [--dns]            configuration, owners, modes, ports, certificates, space; or DNS\n"
-    "  account list|show|add|set|check|diff|history|undo|passwd|lock|unlock|remove\n"
+    "  account list|show|add|set|check|diff|history|undo|passwd|lock|unlock|sign-ins|remove\n"
     "  form list|show|set|check|diff|history|undo\n"
     "                           every form of the system and of its accounts\n"
     "  export, import           all forms and accounts as one text, and back\n"
