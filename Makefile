@@ -185,8 +185,8 @@ fuzz_smtp_client_DIRS  := deliver
 fuzz_to_7bit_DIRS      := deliver
 fuzz_bounce_DIRS       := queue
 fuzz_bounce_LIBS       := store
-fuzz_web_frames_DIRS   := accounts
-fuzz_web_frames_LD     := -lcrypt
+fuzz_web_words_DIRS    := accounts
+fuzz_web_words_LD      := -lcrypt
 
 define fuzz
 $(B)/tests/fuzz_$(1): $(call obj,tests/fuzz/$(1)_fuzz.cc $(foreach d,$(fuzz_$(1)_DIRS),$(call dir_src,$(d)))) $(if $(filter fuzz,$(V)),,$(call obj,tests/fuzz/replay.cc)) $(call archives,$(fuzz_$(1)_LIBS) $(FUZZ_LIBS))

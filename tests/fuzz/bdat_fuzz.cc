@@ -2,7 +2,6 @@
 // what is taken is what was sent, or the message is refused for a bare CR or LF or a NUL; nothing in a chunk
 // is ever read as a command. The first octet tells how long chunks are, the second how the wire is cut, the
 // rest is content.
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>

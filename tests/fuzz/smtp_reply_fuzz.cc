@@ -1,6 +1,5 @@
 // Replies of a server, on any octets. The first octet says how the rest is cut: whole and cut must come to
 // the same replies, and what is shown of each is short and holds no control character.
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
