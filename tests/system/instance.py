@@ -241,6 +241,9 @@ class Instance:
                 return False
         self.until(ready, limit, "the instance to serve SMTP and POP3")
 
+    def wait_all_up(self, limit=60):
+        self.until(lambda: all(p["state"] == "up" for p in self.status()["processes"]), limit, "every process to be ready")
+
     def start_again(self, limit=20):
         """After the dispatcher's death: what it left behind may hold ports and locks for some seconds yet."""
         deadline = time.monotonic() + limit

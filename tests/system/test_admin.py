@@ -92,9 +92,10 @@ class Status(SystemTest):
 
 
 class Confinement(SystemTest):
+    own = {"users": 0, "web": True}
+
     def test_modules_are_confined(self):
-        self.instance.until(lambda: all(p["state"] == "up" for p in self.instance.status()["processes"]), 20,
-                            "every process to be ready")
+        self.instance.wait_all_up()
         for name, pids in self.instance.processes().items():
             for pid in pids:
                 status = status_of(pid)

@@ -12,7 +12,7 @@ from dialogue import dot_stuffed
 from harness import Pool, SystemTest, assert_no_crash, needs_root
 from instance import ROOT, Instance, sanitized, service_user
 
-CONFINED = ("accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "fingerd")
+CONFINED = ("accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "fingerd", "wwwd", "story")
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 SECRET_FILES = ("mem", "environ", "maps", "auxv", "fd", "map_files", "stack", "syscall")
 
@@ -68,7 +68,13 @@ def socket_table():
 
 
 class Processes(SystemTest):
-    """In the shared instance."""
+    """Each program that the dispatcher starts."""
+    own = {"users": 0, "web": True}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.instance.wait_all_up()
 
     def all(self):
         processes = self.instance.processes()
@@ -130,7 +136,7 @@ class Processes(SystemTest):
             if name != "dispatcher":
                 self.assertEqual(limits["Max core file size"], "0", name)
                 self.assertNotEqual(limits["Max open files"], "unlimited", name)
-            if name in ("smtpd", "pop3d", "fingerd"):
+            if name not in ("dispatcher", "accounts", "queue"):
                 self.assertEqual(limits["Max processes"], "0", name)
 
     @needs_root
@@ -168,6 +174,8 @@ class Processes(SystemTest):
             "pop3d": [r"spool/directory/data\.mdb", *listening("pop3", "pop3s")],
             "smtp-deliver": [r"/etc/ssl/certs/ca-certificates\.crt"],
             "fingerd": [r"spool/directory/data\.mdb", *listening("finger")],
+            "wwwd": [r"spool/directory/data\.mdb", *listening("web")],
+            "story": [],
         }[name]
 
     def test_open_descriptors_are_those_of_the_row(self):
@@ -183,7 +191,7 @@ class Processes(SystemTest):
             strange = [what for what in found.values()
                        if not any(re.fullmatch(a, what) for a in self.allowed(name)) and not re.fullmatch(r"tcp \d+", what)]
             self.assertEqual(strange, [], f"{name} has more open than its row names")
-            if name in ("accounts", "queue"):
+            if name in ("accounts", "queue", "story"):
                 self.assertFalse([w for w in found.values() if w.startswith("tcp")], f"{name} has a network connection")
 
     def test_each_end_of_a_pipe_is_in_one_process(self):
@@ -196,11 +204,12 @@ class Processes(SystemTest):
                     holders.setdefault(link, set()).add(f"{name} {pid}")
         shared = {link: who for link, who in holders.items() if len(who) > 1}
         self.assertEqual(shared, {})
-        # accounts and queue with each server but fingerd, and the dispatcher with each of all.
+        # accounts and queue with each server but fingerd, wwwd with story, and the dispatcher with each of all.
         processes = self.instance.processes()
-        servers = sum(len(processes[name]) for name in ("smtpd", "pop3d", "smtp-deliver"))
+        servers = sum(len(processes[name]) for name in ("smtpd", "pop3d", "smtp-deliver", "wwwd"))
         pipes = [link for link in holders if link.startswith("socket:")]
-        self.assertEqual(len(pipes), 2 * (2 * servers + servers + len(processes["fingerd"]) + 2))
+        self.assertEqual(len(processes["wwwd"]), 1)
+        self.assertEqual(len(pipes), 2 * (2 * servers + 1 + len(self.all()[1:])))
 
     def test_log_tells_what_confines(self):
         text = self.instance.log_text()
