@@ -11,6 +11,7 @@ from content import large_content
 from dialogue import Closed, Pop3, tls_context
 from harness import SystemTest, needs_program, needs_root
 from instance import descendants, reap
+from test_http import Http, get
 
 MODULES = ("accounts", "queue", "smtpd", "pop3d")
 
@@ -155,7 +156,7 @@ class Confinement(SystemTest):
 
 
 class Reload(SystemTest):
-    own = {"users": 10}
+    own = {"users": 10, "web": True}
 
     def certificate(self, name):
         """A certificate of our own in the instance's folder."""
@@ -189,6 +190,31 @@ class Reload(SystemTest):
             smtp.quit()
             pop.quit()
         self.assertIn(b"goes on", self.only_message(user))
+
+    def reload_with(self, *lines):
+        self.instance.extra = list(lines)
+        self.instance.write_conf()
+        self.instance.command("reload")
+
+    @needs_program("openssl")
+    def test_certificate_of_the_web_pages(self):
+        """It is theirs alone, can be renewed in its file, and whoever is connected is served on."""
+        (chain, key), mail = self.certificate("pages"), self.served_certificate()
+        line = f"web-certificate {chain} {key}"
+        self.instance.wait_all_up()
+        self.assertEqual(self.served_certificate("web"), mail)
+        with Http(self.instance.ports["web"], tls=True) as http:
+            self.assertEqual(http.ask(get("/log-in")).status, 200)
+            for _ in range(2):
+                self.reload_with(line)
+                wanted = chain.read_text()
+                self.instance.until(lambda wanted=wanted: self.served_certificate("web") == wanted, 60, "the pages' certificate")
+                self.assertEqual(self.served_certificate(), mail)
+                self.assertEqual(self.certificate("pages"), (chain, key))
+                self.assertNotEqual(chain.read_text(), wanted)
+            self.reload_with()
+            self.instance.until(lambda: self.served_certificate("web") == mail, 60, "the certificate of all services")
+            self.assertEqual(http.ask(get("/log-in")).status, 200)
 
     @needs_program("openssl")
     def test_wrong_certificate_changes_nothing(self):
