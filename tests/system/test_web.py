@@ -141,12 +141,15 @@ class Site(WalkTest, SystemTest):
         user = user or self.user()
         return {"login": user.login, "address": user.address, "password": user.password}
 
+    def accounts(self, address="@"):
+        return sum(1 for line in self.instance.command("account", "list").stdout.splitlines() if address in line)
+
     # ---- what a walk may ask
 
     def answers(self):
         return {name: getattr(self, "ask_" + name) for name in (
             "pop3", "submit", "deliver", "arrived", "has", "rcpt", "rcpt_text", "size", "finger", "form", "form_set",
-            "account_set")}
+            "account", "account_set")}
 
     def ask_pop3(self, login, password):
         with self.instance.pop3() as pop:
@@ -199,6 +202,9 @@ class Site(WalkTest, SystemTest):
         self.instance.form_set(name, **fields)
         return True
 
+    def ask_account(self, address):
+        return self.instance.command("account", "show", address).stdout
+
     def ask_account_set(self, address, fields):
         self.instance.account_set(address, **fields)
         return True
@@ -236,9 +242,6 @@ class User(Site):
 @needs_browser
 class Postmaster(Site):
     file = "postmaster.js"
-
-    def accounts(self, address="@"):
-        return sum(1 for line in self.instance.command("account", "list").stdout.splitlines() if address in line)
 
     def test_list_of_accounts(self):
         self.walk("list_of_accounts", accounts=self.accounts(), matching=self.accounts("user1"))
@@ -298,6 +301,21 @@ class Queue(Site):
 
     def tried(self, to):
         return '"state":"deferred"' in self.instance.command("queue", "list", "--recipient", to, "--json").stdout
+
+
+@needs_browser
+class Import(Site):
+    file = "import.js"
+
+    def test_pasted_forms(self):
+        for script in (False, True):
+            newcomers = [{"login": f"{name}{script}".lower(), "address": f"{name}.{script}@{DOMAIN}".lower(),
+                          "password": f"{name}'s own words"} for name in ("Ann", "Bert")]
+            self.walk("pasted", script=script, accounts=newcomers)
+
+    def test_files_and_export(self):
+        for script in (False, True):
+            self.walk("files", script=script, user=self.person(), count=self.accounts())
 
 
 @needs_browser
