@@ -266,7 +266,7 @@ class Instance:
             time.sleep(0.02)
         return time.monotonic() - start
 
-    def stop(self, limit=20):
+    def stop(self, limit=60):
         """In order; returns the dispatcher's exit status, -9 if it had to be killed."""
         if self.process is None:
             return 0
