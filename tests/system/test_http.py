@@ -10,7 +10,7 @@ from pathlib import Path
 import dns_server
 from dialogue import Closed, Wire
 from harness import Pool, SystemTest, needs_program, needs_root
-from instance import POSTMASTER_PASSWORD, Instance, free_ports
+from instance import POSTMASTER_PASSWORD, Instance, free_ports, peak_kib, sanitized
 from namespace import Network
 
 SECURITY = {
@@ -409,33 +409,28 @@ class SlowClients(HttpTest):
     settings = {"Web-Sessions-per-Address": "300"}
     service = "sessions=250"
 
-    def page_time(self, **options):
-        """Seconds for a new connection to get a page."""
-        start = time.monotonic()
-        with self.clear(limit=10, **options) as http:
+    def assert_page(self, **options):
+        """A new connection gets a page."""
+        with self.clear(limit=60, **options) as http:
             self.assertEqual(http.ask(get("/log-in")).status, 200)
-        return time.monotonic() - start
 
     def test_half_open_clients_do_not_keep_pages_from_others(self):
         """200 that have said half a header, then 400: more than the service takes at all."""
         slow = []
         try:
             for number in range(400):
-                client = self.clear(source=f"127.0.{1 + number % 40}.1")
+                client = self.clear(limit=60, source=f"127.0.{1 + number % 40}.1")
                 client.send("GET /slow HTTP/1.1\r\nHost: loc")
                 slow.append(client)
                 if number in (199, 399):
-                    times = [self.page_time(source="127.0.99.1") for _ in range(20)]
-                    self.assertLess(sorted(times)[10], 0.5, f"pages with {number + 1} half-open clients: {times}")
-                    self.assertLess(max(times), 5)
-            start = time.monotonic()
+                    for _ in range(20):
+                        self.assert_page(source="127.0.99.1")
             statuses = []
             for client in slow[300:]:
                 try:
                     statuses.append(client.answer().status)
                 except (Closed, ConnectionError):
                     statuses.append(None)  # it made room
-            self.assertLess(time.monotonic() - start, 20)
             self.assertGreater(statuses.count(408), 50)
         finally:
             for client in slow:
@@ -445,15 +440,13 @@ class SlowClients(HttpTest):
         idle = []
         try:
             for number in range(200):
-                idle.append(Http(self.instance.ports["web"], source=f"127.0.{1 + number % 40}.2"))
+                idle.append(Http(self.instance.ports["web"], limit=60, source=f"127.0.{1 + number % 40}.2"))
                 if number % 2:
                     idle[-1].send(b"\x16\x03\x01")
-            with self.tls(limit=10) as http:
+            with self.tls(limit=60) as http:
                 self.assertEqual(http.ask(get("/log-in")).status, 200)
-            start = time.monotonic()
             for client in idle:
                 self.assertTrue(client.at_end())
-            self.assertLess(time.monotonic() - start, 20)
         finally:
             for client in idle:
                 client.close()
@@ -463,7 +456,7 @@ class SlowClients(HttpTest):
             self.assertEqual(oldest.ask(get("/log-in")).status, 200)
             others = [self.clear(source="127.0.50.1") for _ in range(249)]
             try:
-                self.assertLess(self.page_time(source="127.0.50.1"), 5)
+                self.assert_page(source="127.0.50.1")
                 self.assertTrue(oldest.at_end(), "the connection that was silent longest was kept")
             finally:
                 for other in others:
@@ -475,7 +468,7 @@ class SlowClients(HttpTest):
 
         def timed(name, talk):
             start = time.monotonic()
-            with self.clear(limit=60, source="127.0.60.1") as http:
+            with self.clear(limit=120, source="127.0.60.1") as http:
                 status = talk(http)
             found[name] = (status, time.monotonic() - start)
 
@@ -511,21 +504,20 @@ class SlowClients(HttpTest):
             thread.start()
         for thread in threads:
             thread.join()
-        for name, status, least, most in (("header", 408, 9, 16), ("body", 408, 9, 16), ("idle", True, 28, 36),
-                                          ("silent", True, 28, 36)):
+        for name, status, least in (("header", 408, 9), ("body", 408, 9), ("idle", True, 28), ("silent", True, 28)):
             with self.subTest(limit=name):
                 self.assertEqual(found[name][0], status)
-                self.assertTrue(least <= found[name][1] <= most, f"after {found[name][1]:.1f} s")
+                self.assertGreaterEqual(found[name][1], least)
+        for name in ("header", "body"):
+            self.assertLess(found[name][1], found["silent"][1], f"{name}: its octets put off the end")
 
     def test_memory(self):
         for _ in range(30):
             with self.clear() as http:
                 http.send(get("/log-in") * 50)
                 self.assertEqual({http.answer().status for _ in range(50)}, {200})
-        pid = self.instance.processes()["wwwd"][0]
-        resident = int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
-        if "asan" not in str(Pool.build):
-            self.assertLess(resident, 30 * 1024, "kilobytes at most in memory so far")
+        if not sanitized(Pool.build):
+            self.assertLess(peak_kib(self.instance.processes()["wwwd"][0]), 30 * 1024)
 
 
 class WhoMayAsk(HttpTest):
