@@ -26,12 +26,12 @@ class User:
 
 
 def form(fields):
-    """`Name: [value]`, further values on lines of their own."""
+    """`Name: [value]`, further values on lines of their own. A name may have _ where it has -, to be a Python word."""
     lines = []
     for name, values in fields.items():
         values = [values] if isinstance(values, str) else list(values) or [""]
         values = [value.replace("]", "]]") for value in values]
-        lines.append(f"{name}: [{values[0]}]")
+        lines.append(f"{name.replace('_', '-')}: [{values[0]}]")
         lines += [f"    [{value}]" for value in values[1:]]
     return "\n".join(lines) + "\n"
 
@@ -40,7 +40,7 @@ def account_form(number, password, domain="post.example", **more):
     return form({
         "User's-Real-Name": f"Test User {number}", "Mail-Account-Password": password,
         "Internet-Addresses": [f"user{number}@{domain}"], "POP-Login-Name": f"user{number}",
-        **{name.replace("_", "-"): value for name, value in more.items()}})
+        **more})
 
 
 def configuration(instance):

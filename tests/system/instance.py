@@ -325,8 +325,7 @@ class Instance:
         return self.command("form", "set", name, input=accounts.form(fields))
 
     def account_set(self, address, **fields):
-        return self.command("account", "set", address,
-                            input=accounts.form({k.replace("_", "-"): v for k, v in fields.items()}))
+        return self.command("account", "set", address, input=accounts.form(fields))
 
     def add_alias(self, incoming, outgoing):
         return self.command("form", "set", "channel-aliases", f"Aliases+=<{incoming}> <{outgoing}>")

@@ -6,7 +6,7 @@ FORM = "mail-queue"
 
 class Brake(OutboundTest):
     def limit(self, **fields):
-        self.instance.form_set(FORM, **{name.replace("_", "-"): str(value) for name, value in fields.items()})
+        self.instance.form_set(FORM, **{name: str(value) for name, value in fields.items()})
 
     def offer(self, smtp, sender, to):
         """The codes of the recipients and of the message."""

@@ -67,9 +67,6 @@ class FingerTest(SystemTest):
         self.assertRegex(answer, r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e]+\r\n\Z")
         self.assertTrue(answer.startswith(start), answer)
 
-    def set_form(self, name, **fields):
-        self.instance.form_set(name, **{k.replace("_", "-"): v for k, v in fields.items()})
-
 
 class Queries(FingerTest):
     own = {"people": [JANE, BOB], "users": 3, "forms": {"mail-routing": {"Address-Completion-Domain": DOMAIN}}}
@@ -134,7 +131,7 @@ class Queries(FingerTest):
         for query in ("", "/W", f"@{HOSTNAME}"):
             self.assert_one_line(self.ask(query), "Accounts are not listed here")
         self.instance.account_set(f"bob@{DOMAIN}", Finger_Allowed="no")
-        self.set_form("system-security", Finger_List_Users="yes")
+        self.instance.form_set("system-security", Finger_List_Users="yes")
         try:
             for query in ("", "/W ", f"@{HOSTNAME}", f"@{DOMAIN}"):
                 lines = self.ask(query).split("\r\n")
@@ -142,26 +139,26 @@ class Queries(FingerTest):
                                              f"Jane Lee <Jane.Lee@{DOMAIN}>"])
                 self.assertNotIn("Bob", "".join(lines))
         finally:
-            self.set_form("system-security", Finger_List_Users="no")
+            self.instance.form_set("system-security", Finger_List_Users="no")
             self.instance.account_set(f"bob@{DOMAIN}", Finger_Allowed="yes")
         self.assert_one_line(self.ask(""), "Accounts are not listed here")
 
     def test_without_the_host_line(self):
-        self.set_form("system-security", Finger_Host_Line="no")
+        self.instance.form_set("system-security", Finger_Host_Line="no")
         try:
             self.assertTrue(self.ask("jane").startswith("Account Name: Jane Lee\r\n"))
         finally:
-            self.set_form("system-security", Finger_Host_Line="yes")
+            self.instance.form_set("system-security", Finger_Host_Line="yes")
 
     def test_access_list_is_seen_at_once(self):
         changes = (("192.0.2.0/24", False), ("127.0.0.0/30", True), ("127.0.0.9", False), (["127.0.0.9", "127.0.0.0"], True),
                    ("trusted.example", False), ("", True))
         try:
             for rules, open_to_us in changes:
-                self.set_form("system-security", Finger_Access=rules)
+                self.instance.form_set("system-security", Finger_Access=rules)
                 self.assertEqual(self.ask("jane", source="127.0.0.1"), JANE_TEXT if open_to_us else NOT_OPEN, rules)
         finally:
-            self.set_form("system-security", Finger_Access="")
+            self.instance.form_set("system-security", Finger_Access="")
 
     def test_log_and_counters(self):
         self.ask("jane")
@@ -255,7 +252,7 @@ class Hostile(FingerTest):
         self.assertEqual(self.ask("jane"), JANE_TEXT)
 
     def test_sessions_per_address(self):
-        self.set_form("system-configuration", Finger_Sessions_per_Address="3")
+        self.instance.form_set("system-configuration", Finger_Sessions_per_Address="3")
         try:
             held = [self.connect("127.0.0.9") for _ in range(3)]
             with self.connect("127.0.0.9") as s:
@@ -265,7 +262,7 @@ class Hostile(FingerTest):
                 s.close()
             self.instance.until(self.is_served_at_nine, 5, "a place for the next one")
         finally:
-            self.set_form("system-configuration", Finger_Sessions_per_Address="5000")
+            self.instance.form_set("system-configuration", Finger_Sessions_per_Address="5000")
 
     def is_served_at_nine(self):
         try:

@@ -196,8 +196,7 @@ class Addresses(OutboundTest):
     def add_account(self, name, *addresses, **fields):
         address = addresses or (f"{name}@post.example",)
         self.instance.command("account", "add", input=accounts.form({
-            "User's-Real-Name": name, "Internet-Addresses": list(address),
-            **{key.replace("_", "-"): value for key, value in fields.items()}}))
+            "User's-Real-Name": name, "Internet-Addresses": list(address), **fields}))
         return address[0]
 
     def test_forwarding_without_a_mailbox(self):

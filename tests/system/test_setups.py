@@ -108,7 +108,7 @@ class Setup(unittest.TestCase):
         started_by = routing.pop("Queue_Start_Permissions", [])
         forms = {"system-configuration": {"POP3-Clear-Text-Log-In": "always"},
                  "system-security": {"Relay-Networks": networks, "Queue-Start-Permissions": started_by},
-                 "mail-routing": {"Local-Mail-Domains": [], **{k.replace("_", "-"): v for k, v in routing.items()}}}
+                 "mail-routing": {"Local-Mail-Domains": [], **routing}}
         if aliases:
             forms["channel-aliases"] = {"Aliases": aliases}
         host = Instance(Pool.build, users=0, smtpd=1, network=self.network(address), address=address, ports=PORTS,

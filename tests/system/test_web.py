@@ -270,13 +270,15 @@ class Access(Site):
     file = "access.js"
 
     def test_refused_address(self):
+        self.addCleanup(self.instance.form_set, "system-security", Limit_Configuration_via_Web_Forms="")
         self.walk("refused_address", user=self.person())
 
     def test_idle(self):
+        self.addCleanup(self.instance.form_set, "system-security", Web_Idle_Limit="300")
         self.walk("idle", user=self.person())
 
     def test_slow_down(self):
-        self.addCleanup(self.instance.form_set, "system-security", **{"Log-In-Failures-per-Account": "1000"})
+        self.addCleanup(self.instance.form_set, "system-security", Log_In_Failures_per_Account="1000")
         self.walk("slow_down", victim=self.person())
 
 
