@@ -26,12 +26,13 @@ class User:
 
 
 def form(fields):
-    """`Name: [value]`, further values on lines of their own. A name may have _ where it has -, to be a Python word."""
+    """`Name: [value]`, further values on lines of their own. A name may have _ for -, to be a Python word; the last
+    of a name counts."""
     lines = []
-    for name, values in fields.items():
+    for name, values in {name.replace("_", "-"): values for name, values in fields.items()}.items():
         values = [values] if isinstance(values, str) else list(values) or [""]
         values = [value.replace("]", "]]") for value in values]
-        lines.append(f"{name.replace('_', '-')}: [{values[0]}]")
+        lines.append(f"{name}: [{values[0]}]")
         lines += [f"    [{value}]" for value in values[1:]]
     return "\n".join(lines) + "\n"
 
@@ -39,8 +40,7 @@ def form(fields):
 def account_form(number, password, domain="post.example", **more):
     return form({
         "User's-Real-Name": f"Test User {number}", "Mail-Account-Password": password,
-        "Internet-Addresses": [f"user{number}@{domain}"], "POP-Login-Name": f"user{number}",
-        **more})
+        "Internet-Addresses": [f"user{number}@{domain}"], "POP-Login-Name": f"user{number}", **more})
 
 
 def configuration(instance):
