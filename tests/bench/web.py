@@ -3,7 +3,8 @@
 N accounts (100,000), imported with ready hashes through the running system, then
 
   import, export   seconds
-  page             milliseconds on the server (the log's ms=) for each kind of page, median and the worst of 40
+  page             milliseconds from request to answer, as one client sees them, for each kind of page: the median and
+                   the worst of 40
   wrk              pages a second with 50 connections, the suite on one processor, wrk on another, and wwwd's memory
   mail             messages a second (smtp-source, 10 sessions) alone, and while wrk asks for 200 pages a second: the ratio
 
@@ -14,11 +15,11 @@ import http.client
 import os
 import re
 import shutil
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 from pathlib import Path
@@ -28,6 +29,7 @@ sys.dont_write_bytecode = True
 
 import accounts  # noqa: E402
 import instance as instances  # noqa: E402
+from dialogue import tls_context  # noqa: E402
 
 RATE, CONNECTIONS = 200, 50
 PACED = f"""local wait = {CONNECTIONS} * 1000 / {RATE}
@@ -39,9 +41,7 @@ class Visitor:
     """One connection with the cookie of a log-in."""
 
     def __init__(self, port):
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", port, context=tls_context(), timeout=60)
         self.cookie = ""
 
     def ask(self, method, path, form=None):
@@ -68,10 +68,11 @@ def timed(function):
     return time.monotonic() - begun, value
 
 
-def forms_file(path, count):
-    with open(path, "w") as out:
-        for i in range(1, count + 1):
-            out.write(accounts.account_form(i, accounts.READY_HASH) + "\n")
+def use_processors(pids, processors):
+    """All threads of these processes run there."""
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), processors)
 
 
 def processor_seconds(pids):
@@ -83,7 +84,7 @@ def processor_seconds(pids):
     return total
 
 
-def measure_pages(ours, visitor, paths, rounds=40):
+def measure_pages(visitor, paths, rounds=40):
     for name, path in paths:
         taken, size = [], 0
         for _ in range(rounds):
@@ -129,29 +130,18 @@ def measure_mail(source, ours, visitor, path, messages):
     alone, beside, pages = [], [], []
     for _ in range(3):
         alone.append(mail_rate(source, ours, messages))
-        expected = messages / alone[-1]
-        with subprocess.Popen([sys.executable, __file__, "--wrk-only", str(ours.ports["web"]), visitor.cookie, path,
-                               str(max(4, int(expected * 1.5) + 2))], stdout=subprocess.PIPE, text=True) as web:
-            time.sleep(1)
-            beside.append(mail_rate(source, ours, messages))
-            pages.append(float(web.communicate()[0].split()[0]))
+        seconds = max(4, int(1.5 * messages / alone[-1]) + 2)
+        web = threading.Thread(target=lambda: pages.append(wrk(ours, visitor, path, seconds, paced=True)[0]))
+        web.start()
+        time.sleep(1)
+        beside.append(mail_rate(source, ours, messages))
+        web.join()
     a, b = statistics.median(alone), statistics.median(beside)
     print(f"mail    {a:.0f} messages/s alone, {b:.0f} beside {statistics.median(pages):.0f} pages/s: {100 * b / a:.0f} %",
           flush=True)
 
 
-class Bare:
-    """As much of an instance as wrk() looks at."""
-
-    def __init__(self, port):
-        self.ports = {"web": port}
-
-
 def main():
-    if len(sys.argv) == 6 and sys.argv[1] == "--wrk-only":
-        visitor = argparse.Namespace(cookie=sys.argv[3])
-        print(*wrk(Bare(int(sys.argv[2])), visitor, sys.argv[4], int(sys.argv[5]), paced=True))
-        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
     parser.add_argument("--accounts", type=int, default=100_000)
@@ -174,38 +164,37 @@ def main():
 
 
 def run(options, source, ours):
-    forms = ours.base / "accounts.forms"
-    forms_file(forms, options.accounts)
-    seconds, _ = timed(lambda: ours.command("import", str(forms), limit=600))
+    forms = "\n".join(accounts.account_form(i, accounts.READY_HASH) for i in range(1, options.accounts + 1))
+    seconds, _ = timed(lambda: ours.command("import", "--yes", input=forms, limit=600))
     print(f"import  {options.accounts} accounts with ready hashes: {seconds:.1f} s", flush=True)
     seconds, out = timed(lambda: ours.command("export", limit=600).stdout)
     print(f"export  {len(out)} octets: {seconds:.1f} s", flush=True)
 
     visitor = Visitor(ours.ports["web"])
     visitor.log_in("Postmaster", instances.POSTMASTER_PASSWORD)
-    last = options.accounts // 50
+    last = options.accounts // 50 + 1  # the Postmaster is the one more
     pages = [
         ("list, first page", "/accounts"), ("list, last page", f"/accounts?page={last}"),
         ("list by name, downwards", "/accounts?sort=name&down=1"), ("search: a part", "/accounts?find=user777"),
         ("search: a pattern", "/accounts?find=*9*%40post.example"), ("search: nothing", "/accounts?find=nobody.at.all"),
         ("one account", "/accounts/777"), ("its history", "/accounts/777/history"), ("a new account", "/accounts/new"),
         ("System Configuration", "/settings/system-configuration"), ("System Security", "/settings/system-security"),
-        ("System Information", "/settings/system-information"), ("own account", "/account"), ("front page", "/status"),
-        ("queue", "/queue")]
-    measure_pages(ours, visitor, pages)
+        ("System Information", "/settings/system-information"), ("own account", "/account"), ("front page", "/"),
+        ("Mail Routing", "/settings/mail-routing"), ("history of a form", "/settings/system-configuration/history"),
+        ("queue", "/queue"), ("routing rehearsal", "/route?address=user777%40post.example"),
+        ("story of a message", "/story?about=user777%40post.example"), ("set-up check", "/setup")]
+    measure_pages(visitor, pages)
 
     wwwd = ours.processes()["wwwd"]
     suite = [pid for pids in ours.processes().values() for pid in pids]
-    for pid in suite:
-        os.sched_setaffinity(pid, {0})
+    use_processors(suite, {0})
     for name, path in (("list", "/accounts"), ("account", "/accounts/777"), ("settings", "/settings/system-security")):
         before = processor_seconds(suite)
         rate, worst = wrk(ours, visitor, path, options.seconds, processor=1)
         busy = processor_seconds(suite) - before
         print(f"wrk     {name:28} {rate:7.0f} pages/s on one processor, 99 % within {worst}, "
               f"{1000 * busy / (rate * options.seconds):.2f} ms of processor a page", flush=True)
-    for pid in suite:
-        os.sched_setaffinity(pid, set(range(os.cpu_count())))
+    use_processors(suite, range(os.cpu_count()))
     measure_mail(source, ours, visitor, "/accounts", options.messages)
     for pid in wwwd:
         print(f"memory  wwwd at most {instances.peak_kib(pid) / 1024:.1f} MB", flush=True)
