@@ -166,6 +166,28 @@ void write_list(Html& h, const ListView& view, const WebAccounts& list) {
   write_pager(h, view, list.total);
 }
 
+WebAskAccounts question_of(const ListView& view) {
+  WebAskAccounts question;
+  question.search = view.search;
+  question.sort = view.column->sort;
+  question.descending = view.descending;
+  question.offset = static_cast<std::uint32_t>((view.page - 1) * kRows);
+  question.limit = kRows;
+  return question;
+}
+
+}  // namespace
+
+WebAskAccounts first_accounts() {
+  return question_of({});
+}
+
+void write_accounts(Html& h, const WebAccounts& list) {
+  write_list(h, {}, list);
+}
+
+namespace {
+
 FormPlace account_place(std::uint64_t account);
 
 /// After a removal: what was removed, and a way back.
@@ -192,14 +214,8 @@ void with_removal_notice(const VisitPtr& visit, std::function<void(std::vector<N
 void show_list(const VisitPtr& visit) {
   with_removal_notice(visit, [visit](std::vector<Notice> notices) {
     ListView view = list_view(*visit);
-    WebAskAccounts question;
-    question.search = view.search;
-    question.sort = view.column->sort;
-    question.descending = view.descending;
-    question.offset = static_cast<std::uint32_t>((view.page - 1) * kRows);
-    question.limit = kRows;
     visit->ask<WebAskAccounts>(
-        std::move(question), [visit, view, notices = std::move(notices)](WebAccounts& list) {
+        question_of(view), [visit, view, notices = std::move(notices)](WebAccounts& list) {
           if (list.kind != po::Kind::kDone)
             return visit->refuse(list.kind == po::Kind::kPermanent ? 422 : 503, "No list", list.text);
           Page page;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "wwwd/account_place.h"
 #include "wwwd/command_answer.h"
 #include "wwwd/visit.h"
 #include "wwwd/words.h"
@@ -150,28 +151,13 @@ void write_modules(Html& h, const std::vector<ModuleStatus>& modules) {
 
 namespace {
 
-/// Four questions at once; the page is made when all are answered.
+/// Five questions at once; the page is made when all are answered.
 struct Parts {
   WebStatus status;
+  WebAccounts accounts;
   Printed queue, summary, oldest;
-  int open = 4;
+  int open = 5;
 };
-
-void write_search(Html& h) {
-  h.open("form", {{"method", "get"},
-                  {"action", "/accounts"},
-                  {"class", "search"},
-                  {"role", "search"},
-                  {"aria-label", "Accounts"}});
-  h.element("label", {{"for", "search"}}, "Find an account");
-  h.empty("input", {{"id", "search"},
-                    {"name", "find"},
-                    {"type", "search"},
-                    {"autocapitalize", "none"},
-                    {"spellcheck", "false"},
-                    {"maxlength", 320}});
-  h.element("button", {{"type", "submit"}}, "Search").close("form");
-}
 
 void show_front(const VisitPtr& visit, Parts& parts) {
   auto json = parse_json(parts.status.text);
@@ -194,7 +180,10 @@ void show_front(const VisitPtr& visit, Parts& parts) {
     draw_rates(h, system.rates);
   }
   write_modules(h, system.modules);
-  write_search(h);
+  if (parts.accounts.kind == po::Kind::kDone) {
+    h.element("h2", "List of Accounts");
+    write_accounts(h, parts.accounts);
+  }
   visit->show(std::move(page));
 }
 
@@ -206,6 +195,10 @@ void front_page(const VisitPtr& visit) {
   };
   visit->ask<WebAskStatus>({}, [parts, part_done](WebStatus& status) {
     parts->status = std::move(status);
+    part_done();
+  });
+  visit->ask<WebAskAccounts>(first_accounts(), [parts, part_done](WebAccounts& accounts) {
+    parts->accounts = std::move(accounts);
     part_done();
   });
   auto ask_queue = [&](std::vector<std::string> words, Printed Parts::*where) {

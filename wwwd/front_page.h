@@ -1,6 +1,6 @@
 // The Postmaster's first page: whether all is well, in one look. What is not well stands first, in words,
-// with what to do about it; then the numbers, the rates of the last day as pictures, and each module. A
-// user's first page is his account. Callers: add_all_pages().
+// with what to do about it; then the numbers, the rates of the last day as pictures, each module, and the
+// List of Accounts, which the Guide has first. A user's first page is his account. Callers: add_all_pages().
 #pragma once
 
 #include "wwwd/routes.h"

@@ -18,7 +18,7 @@ async function front_page(guide) {
     }
   });
   await guide.show('an account is found from here', async () => {
-    await walk.fill({ 'Find an account': guide.config.user.address });
+    await walk.fill({ 'Search': guide.config.user.address });
     await walk.press('Search', { heading: 'List of Accounts' });
     await walk.follow(guide.config.user.address, { heading: guide.config.user.address });
   });
