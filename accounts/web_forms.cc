@@ -7,6 +7,7 @@
 
 #include "accounts/command_words.h"
 #include "accounts/web_server.h"
+#include "lib/form/changes.h"
 #include "lib/form/forms.h"
 
 namespace accounts {
@@ -17,7 +18,11 @@ using messages::WebStanding;
 
 namespace {
 
-constexpr std::size_t kHistoryPage = 50;
+constexpr std::uint32_t kHistoryPage = 50;
+constexpr std::size_t kLongLine =
+    256 * 1024;  ///< octets of a field's values; no field that is typed has so many
+constexpr std::size_t kLongLineValues = 100;
+constexpr std::size_t kMostRevisionOctets = 4U << 20;  ///< of one answer, so that it fits its frame
 constexpr std::uint32_t kMostListed = 500;
 
 /// What a form's name and number mean; no form if there is none of that name.
@@ -47,6 +52,37 @@ messages::WebProblem web_problem(form::Problem problem) {
   return {std::move(problem.field), std::move(problem.value), std::move(problem.rule)};
 }
 
+std::size_t size_of(const std::vector<std::string>& values) {
+  std::size_t size = 0;
+  for (const std::string& value : values) size += value.size() + 4;
+  return size;
+}
+
+std::size_t size_of(const messages::WebRevision& revision) {
+  std::size_t size = 128;
+  for (const auto& line : revision.lines)
+    size += line.field.size() + size_of(line.before) + size_of(line.after);
+  return size;
+}
+
+std::uint32_t cut(std::vector<std::string>& values) {
+  std::size_t all = values.size(), kept = std::min(all, kLongLineValues);
+  values.resize(kept);
+  return static_cast<std::uint32_t>(all - kept);
+}
+
+messages::WebRevision::Line web_line(directory::Revision::Line line) {
+  messages::WebRevision::Line out{std::move(line.field), std::move(line.before), std::move(line.after)};
+  if (size_of(out.before) + size_of(out.after) <= kLongLine) return out;
+  auto gone = form::missing_in(out.before, out.after);
+  out.after = form::missing_in(out.after, out.before);
+  out.before = std::move(gone);
+  out.moved_alone = true;
+  out.before_left = cut(out.before);
+  out.after_left = cut(out.after);
+  return out;
+}
+
 messages::WebRevision web_revision(directory::Revision revision) {
   messages::WebRevision out;
   out.revision = revision.revision;
@@ -58,8 +94,20 @@ messages::WebRevision web_revision(directory::Revision revision) {
     return line.after == std::vector<std::string>{"(changed)"};
   });
   out.can_undo = revision.kind != directory::Revision::Kind::kAdded && !passwords_alone;
-  for (directory::Revision::Line& line : revision.lines)
-    out.lines.push_back({std::move(line.field), std::move(line.before), std::move(line.after)});
+  for (directory::Revision::Line& line : revision.lines) out.lines.push_back(web_line(std::move(line)));
+  return out;
+}
+
+/// As many of the newest as have room in an answer.
+std::vector<messages::WebRevision> web_revisions(std::vector<directory::Revision> revisions) {
+  std::vector<messages::WebRevision> out;
+  std::size_t size = 0;
+  for (directory::Revision& revision : revisions) {
+    messages::WebRevision next = web_revision(std::move(revision));
+    size += size_of(next);
+    if (!out.empty() && size > kMostRevisionOctets) break;
+    out.push_back(std::move(next));
+  }
   return out;
 }
 
@@ -87,7 +135,7 @@ WebDone done_of(po::Result<Outcome> result, bool check_only = false) {
   done.subject = outcome.account;
   done.revision = outcome.revision;
   done.conflict = outcome.what == Outcome::What::kConflict;
-  for (directory::Revision& revision : outcome.since) done.since.push_back(web_revision(std::move(revision)));
+  done.since = web_revisions(std::move(outcome.since));
   for (form::Problem& problem : outcome.problems) done.problems.push_back(web_problem(std::move(problem)));
   for (directory::Revision::Line& line : outcome.changes)
     done.changes.push_back({std::move(line.field), std::move(line.after)});
@@ -181,13 +229,15 @@ void WebServer::on_history(Asker asker, messages::WebAskHistory ask) {
   answer.text = no_such_form().text;
   if (subject.form == nullptr) return send(asker, answer);
   // One more than is shown: then the page knows whether there is another.
-  auto found = history(parts_.administration, caller_of(who), subject, ask.before, kHistoryPage + 1);
+  std::size_t limit = std::min(ask.limit, kHistoryPage);
+  auto found = history(parts_.administration, caller_of(who), subject, ask.before, limit + 1);
   answer.kind = found ? po::Kind::kDone : found.error().kind;
   answer.text = found ? std::string() : found.error().text;
   if (found) {
-    answer.more = found->size() > kHistoryPage;
-    if (answer.more) found->resize(kHistoryPage);
-    for (directory::Revision& revision : *found) answer.entries.push_back(web_revision(std::move(revision)));
+    std::size_t all = found->size();
+    if (all > limit) found->resize(limit);
+    answer.entries = web_revisions(std::move(*found));
+    answer.more = answer.entries.size() < all;
   }
   send(asker, answer);
 }

@@ -56,7 +56,11 @@ struct WebRevision {
   struct Line {
     std::string field;
     std::vector<std::string> before, after;
-    auto fields() { return std::tie(field, before, after); }
+    /// The lists are long: `before` has only what went, `after` only what came, and of these lists that are
+    /// still long the first values, with how many were left off.
+    bool moved_alone = false;
+    std::uint32_t before_left = 0, after_left = 0;
+    auto fields() { return std::tie(field, before, after, moved_alone, before_left, after_left); }
   };
   std::vector<Line> lines;
   bool can_undo = false;
@@ -128,7 +132,7 @@ struct WebDone {
   std::uint64_t subject = 0;       ///< the account that was made or changed
   std::uint64_t revision = 0;      ///< of the form, now
   bool conflict = false;           ///< refused because the form was changed since `revision` of the question
-  std::vector<WebRevision> since;  ///< conflict: the changes since then, newest first
+  std::vector<WebRevision> since;  ///< conflict: the changes since then, newest first, at most some 4 MiB
   std::vector<WebProblem> problems;  ///< refused: what is wrong
   std::vector<WebField> changes;     ///< of a check: fields that would change, with their new values
   std::string secret;                ///< the new application password, shown once
@@ -189,10 +193,11 @@ struct WebAskHistory {
   std::string form;
   std::uint64_t subject = 0;
   std::uint64_t before = 0;  ///< revisions below this; 0: from the newest
-  auto fields() { return std::tie(caller, form, subject, before); }
+  std::uint32_t limit = 50;  ///< at most 50
+  auto fields() { return std::tie(caller, form, subject, before, limit); }
 };
 
-/// accounts > wwwd. At most 50 entries. 16 MiB.
+/// accounts > wwwd. At most as many entries as were asked for, and at most some 4 MiB of them. 16 MiB.
 struct WebHistory {
   static constexpr std::uint16_t kType = 110;
   static constexpr std::uint32_t kMax = kMaxFrame;

@@ -197,6 +197,7 @@ void with_removal_notice(const VisitPtr& visit, std::function<void(std::vector<N
   WebAskHistory question;
   question.form = form::account_data().name;
   question.subject = *removed;
+  question.limit = 1;
   visit->ask<WebAskHistory>(std::move(question), [visit, removed,
                                                   then = std::move(then)](WebHistory& history) {
     if (history.entries.empty() || !history.entries[0].can_undo) return then({});

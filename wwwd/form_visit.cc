@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lib/form/changes.h"
 #include "wwwd/form_page.h"
 #include "wwwd/words.h"
 
@@ -30,42 +31,36 @@ namespace {
 
 constexpr std::size_t kMostShown = 10;  ///< values of one field in a change
 
-void write_values(Html& h, const std::vector<std::string>& values) {
+/// `left`: how many more there are.
+void write_values(Html& h, const std::vector<std::string>& values, std::size_t left = 0) {
   if (values.empty()) h.element("span", {{"class", "none"}}, "empty");
   std::size_t shown = std::min(values.size(), kMostShown);
+  left += values.size() - shown;
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) h.empty("br");
     h.text(shortened(values[i], 300));
   }
-  if (shown < values.size()) h.empty("br").text(fmt::format("and {} more", values.size() - shown));
+  if (left > 0) h.empty("br").text(fmt::format("and {} more", left));
 }
 
-std::vector<std::string> without(const std::vector<std::string>& values,
-                                 const std::vector<std::string>& others) {
-  std::vector<std::string> sorted = others, out;
-  std::sort(sorted.begin(), sorted.end());
-  for (const std::string& value : values)
-    if (!std::binary_search(sorted.begin(), sorted.end(), value)) out.push_back(value);
-  return out;
-}
-
-void write_part(Html& h, std::string_view word, const std::vector<std::string>& values) {
+void write_part(Html& h, std::string_view word, const std::vector<std::string>& values, std::size_t left) {
   if (values.empty()) return;
   h.open("p").element("span", {{"class", "change-word"}}, word);
-  write_values(h, values);
+  write_values(h, values, left);
   h.close("p");
 }
 
 /// Of long lists, what came and what went.
 void write_list_change(Html& h, const WebRevision::Line& line) {
-  std::vector<std::string> gone = without(line.before, line.after), come = without(line.after, line.before);
+  auto gone = line.moved_alone ? line.before : form::missing_in(line.before, line.after);
+  auto come = line.moved_alone ? line.after : form::missing_in(line.after, line.before);
   if (gone.empty() && come.empty()) h.text("in another order");
-  write_part(h, "removed ", gone);
-  write_part(h, "added ", come);
+  write_part(h, "removed ", gone, line.before_left);
+  write_part(h, "added ", come, line.after_left);
 }
 
 bool is_list_change(const WebRevision::Line& line) {
-  return line.before.size() + line.after.size() > 2;
+  return line.moved_alone || line.before.size() + line.after.size() > 2;
 }
 
 void write_undo(Html& h, const Visit& visit, const FormPlace& place, std::uint64_t revision,
@@ -235,6 +230,7 @@ void with_change_notice(const VisitPtr& visit, const FormPlace& place,
   question.form = place.form->name;
   question.subject = place.subject;
   question.before = *revision + 1;
+  question.limit = 1;
   visit->ask<WebAskHistory>(std::move(question),
                             [visit, place, revision, then = std::move(then)](WebHistory& history) {
                               if (history.entries.empty() || history.entries[0].revision != *revision)

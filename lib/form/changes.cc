@@ -28,12 +28,10 @@ std::string brackets(const List& list) {
   return out;
 }
 
-/// Those of `list` that are not in `other`, each with `sign` before it.
-std::string missing_in(const List& list, const List& other, std::string_view sign) {
-  std::set<std::string_view> there(other.begin(), other.end());
+/// Each with `sign` before it.
+std::string signed_values(const List& list, std::string_view sign) {
   std::string out;
-  for (const std::string& value : list)
-    if (!there.count(value)) out += fmt::format(" {} [{}]", sign, escape_value(value));
+  for (const std::string& value : list) out += fmt::format(" {} [{}]", sign, escape_value(value));
   return out;
 }
 
@@ -58,6 +56,14 @@ std::vector<directory::Revision::Line> changes_between(const Form& form, const V
   return lines;
 }
 
+List missing_in(const List& list, const List& other) {
+  std::set<std::string_view> there(other.begin(), other.end());
+  List out;
+  std::copy_if(list.begin(), list.end(), std::back_inserter(out),
+               [&](const std::string& value) { return !there.count(value); });
+  return out;
+}
+
 int line_of(const Parsed& where, std::string_view field) {
   for (const Given& given : where.fields)
     if (given.field->name == field) return given.line;
@@ -67,7 +73,8 @@ int line_of(const Parsed& where, std::string_view field) {
 std::string change_text(const directory::Revision::Line& line) {
   if (std::max(line.before.size(), line.after.size()) <= kLongList)
     return fmt::format("{}: {} -> {}", line.field, brackets(line.before), brackets(line.after));
-  std::string moved = missing_in(line.after, line.before, "+") + missing_in(line.before, line.after, "-");
+  std::string moved = signed_values(missing_in(line.after, line.before), "+") +
+                      signed_values(missing_in(line.before, line.after), "-");
   return fmt::format("{}:{}", line.field, moved.empty() ? " (in another order)" : moved);
 }
 

@@ -14,6 +14,9 @@ namespace form {
 /// In the order of the form. Fields that `after` does not name, and passwords, do not differ.
 [[nodiscard]] std::vector<directory::Revision::Line> changes_between(const Form& form, const Values& before,
                                                                      const Values& after);
+/// Those of `list` that are not in `other`, in their order: what went, or the other way round what came.
+[[nodiscard]] std::vector<std::string> missing_in(const std::vector<std::string>& list,
+                                                  const std::vector<std::string>& other);
 /// The line of a field, or where the form begins if it does not name it.
 [[nodiscard]] int line_of(const Parsed& where, std::string_view field);
 

@@ -9,8 +9,8 @@ from harness import Pool, SystemTest, assert_no_crash
 from instance import POSTMASTER_PASSWORD, sanitized
 from rogue import ACCOUNTS, DENIED, NOT_FROM, QUEUE, STORY, TYPES, Dropped, Reader, RogueInstance, authenticate, frame
 from test_rogue import MALFORMED, WHOLE
-from web_frames import (CHECK, FORGED, GOOD, NOBODY, NOT_ALLOWED, Caller, carry_out, command, list_accounts, log_in, logged_in,
-                        look, of_form, of_subject, order, plain, submit_form)
+from web_frames import (CHECK, FORGED, GOOD, NOBODY, NOT_ALLOWED, Caller, ask_history, carry_out, command,
+                        list_accounts, log_in, logged_in, look, of_form, of_subject, order, plain, submit_form)
 
 USAGE, NOT_FOR_YOU = 64, 77
 OWN = "individual-account-information"
@@ -21,8 +21,8 @@ READS = {
     "another's Account Data": (of_form("WebShowForm", "account-data", OTHER), "WebForm"),
     "another's own form": (of_form("WebShowForm", OWN, OTHER), "WebForm"),
     "a form that there is not": (of_form("WebShowForm", "invented", 0), "WebForm"),
-    "history of the system": (of_form("WebAskHistory", "system-security", 0, 0), "WebHistory"),
-    "another's history": (of_form("WebAskHistory", OWN, OTHER, 0), "WebHistory"),
+    "history of the system": (ask_history("system-security", 0), "WebHistory"),
+    "another's history": (ask_history(OWN, OTHER), "WebHistory"),
     "the list of accounts": (list_accounts(), "WebAccounts"),
     "another's sign-ins": (of_subject("WebAskAccess", OTHER), "WebAccess"),
     "status": (plain("WebAskStatus"), "WebStatus"),

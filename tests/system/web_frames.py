@@ -71,6 +71,10 @@ def of_form(kind, form, subject, last=None):
                                 (b"" if last is None else struct.pack("<Q", last)))
 
 
+def ask_history(form, subject):
+    return lambda caller: frame("WebAskHistory", caller.octets() + text(form) + struct.pack("<QQI", subject, 0, 50))
+
+
 def command(*words, input=b"", more=False):
     return lambda caller: frame("WebCommand", caller.octets() + listed([text(w) for w in words]) + text(input) +
                                 bytes([more]))

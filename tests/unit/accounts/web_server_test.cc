@@ -1,5 +1,6 @@
 #include "accounts/web_server.h"
 
+#include <fmt/core.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -379,6 +380,41 @@ TEST_CASE("a form is changed, the change told, taken back, and a stale page refu
     CHECK(refused.kind == po::Kind::kPermanent);
     CHECK_FALSE(refused.problems.empty());
   }
+}
+
+TEST_CASE("changes of a long list are told by what went and what came, and never in more than a frame") {
+  Bureau bureau;
+  WebCaller master = bureau.logged_in("postmaster", "Post+Master");
+  auto aliases = [](int from) {
+    WebField field{"Aliases", {}};
+    for (int i = from; i < from + 20'000; ++i)
+      field.values.push_back(
+          fmt::format("<a.rather.long.left.hand.side.number.{}@podunk.edu> <jane@podunk.edu>", i));
+    return field;
+  };
+  std::uint64_t revision = bureau.ask<WebForm>(WebShowForm{master, "channel-aliases", 0})->revision;
+  for (int from : {0, 10, 50'000}) {
+    WebSubmitForm submit{master, WebSubmit::kSet, "channel-aliases", 0, revision, {aliases(from)}};
+    auto done = bureau.ask<WebDone>(submit).value();
+    REQUIRE(done.kind == po::Kind::kDone);
+    revision = done.revision;
+  }
+  auto past = bureau.ask<WebHistory>(WebAskHistory{master, "channel-aliases", 0, 0}).value();
+  REQUIRE(past.entries.size() == 3);
+  const WebRevision::Line &all = past.entries[0].lines.at(0), &few = past.entries[1].lines.at(0);
+  CHECK(all.moved_alone);
+  CHECK(all.before.size() + all.before_left == 20'000);
+  CHECK(all.after.size() + all.after_left == 20'000);
+  CHECK(few.moved_alone);
+  CHECK(few.before.size() == 10);
+  CHECK(few.after.size() == 10);
+  CHECK(few.before_left + few.after_left == 0);
+  CHECK(bureau.ask<WebHistory>(WebAskHistory{master, "channel-aliases", 0, 0, 1})->entries.size() == 1);
+  CHECK(bureau.ask<WebHistory>(WebAskHistory{master, "channel-aliases", 0, 0, 1})->more);
+  auto stale =
+      bureau.ask<WebDone>(WebSubmitForm{master, WebSubmit::kSet, "channel-aliases", 0, 0, {{"Aliases", {}}}});
+  REQUIRE(stale->conflict);
+  CHECK(stale->since.size() == 3);
 }
 
 TEST_CASE("who changes his own password stays, his other sessions go") {
