@@ -163,7 +163,6 @@ void write_list(Html& h, const ListView& view, const WebAccounts& list) {
   h.open("tbody");
   for (const WebAccounts::Row& row : list.rows) write_row(h, row);
   h.close("tbody").close("table");
-  write_pager(h, view, list.total);
 }
 
 WebAskAccounts question_of(const ListView& view) {
@@ -179,11 +178,14 @@ WebAskAccounts question_of(const ListView& view) {
 }  // namespace
 
 WebAskAccounts first_accounts() {
-  return question_of({});
+  WebAskAccounts question = question_of({});
+  question.limit = 20;
+  return question;
 }
 
 void write_accounts(Html& h, const WebAccounts& list) {
   write_list(h, {}, list);
+  if (list.rows.size() < list.all) h.open("p").link("/accounts", "All accounts").close("p");
 }
 
 namespace {
@@ -225,6 +227,7 @@ void show_list(const VisitPtr& visit) {
           page.wide = true;
           page.notices = notices;
           write_list(page.body, view, list);
+          write_pager(page.body, view, list.total);
           visit->show(std::move(page));
         });
   });

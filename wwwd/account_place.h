@@ -1,4 +1,4 @@
-// Where the pages of the accounts stand, for the Postmaster who looks at them, and the first page of their
+// Where the pages of the accounts stand, for the Postmaster who looks at them, and the beginning of their
 // list. Callers: account and access pages, the front page.
 #pragma once
 
@@ -16,9 +16,9 @@ namespace wwwd {
 /// Links between the pages of an account; `here`: what is below account_path() on this one.
 void write_account_tabs(Html& h, std::uint64_t account, std::string_view here);
 
-/// What accounts is asked for the List of Accounts as it begins: by address, all, the first page.
+/// What accounts is asked for the List of Accounts as it begins: by address, the first few.
 [[nodiscard]] po::messages::WebAskAccounts first_accounts();
-/// The answer to that: search, table and pages, whose links lead to /accounts.
+/// The answer to that: search and table, whose links lead to /accounts.
 void write_accounts(Html& h, const po::messages::WebAccounts& list);
 
 }  // namespace wwwd
