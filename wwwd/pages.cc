@@ -8,6 +8,7 @@ void add_all_pages(Routes& routes, const std::shared_ptr<SetupDesk>& desk) {
   add_account_pages(routes);
   add_access_pages(routes);
   add_settings_pages(routes);
+  add_relay_page(routes);
   add_queue_pages(routes);
   add_story_page(routes);
   add_route_page(routes);

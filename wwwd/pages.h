@@ -13,6 +13,7 @@ void add_own_pages(Routes& routes);       ///< an account's own: own_pages.cc
 void add_account_pages(Routes& routes);   ///< list, Account Data, removal: account_pages.cc
 void add_access_pages(Routes& routes);    ///< application passwords, sign-ins: access_pages.cc
 void add_settings_pages(Routes& routes);  ///< the system's forms: settings_pages.cc
+void add_relay_page(Routes& routes);      ///< passwords for other hosts: relay_page.cc
 
 void add_front_page(Routes& routes);    ///< whether all is well: front_page.cc
 void add_queue_pages(Routes& routes);   ///< what waits: queue_page.cc and its neighbours

@@ -43,20 +43,23 @@ FormPlace place_of(const form::Form& form) {
   return place;
 }
 
+void write_card(Html& h, std::string_view name, std::string_view title, std::string_view about) {
+  h.open("li").open("a", {{"href", fmt::format("/settings/{}", name)}});
+  h.element("span", {{"class", "card-title"}}, title).element("span", {{"class", "card-text"}}, about);
+  h.close("a").close("li");
+}
+
 void show_index(const VisitPtr& visit) {
   Page page;
   page.title = "Settings";
   page.place = "/settings";
   Html& h = page.body;
   h.open("ul", {{"class", "cards"}});
-  for (const Listed& listed : kForms) {
-    const form::Form* form = form::find_form(listed.form);
-    if (form == nullptr) continue;
-    h.open("li").open("a", {{"href", fmt::format("/settings/{}", form->name)}});
-    h.element("span", {{"class", "card-title"}}, form->title);
-    h.element("span", {{"class", "card-text"}}, listed.about);
-    h.close("a").close("li");
-  }
+  for (const Listed& listed : kForms)
+    if (const form::Form* form = form::find_form(listed.form))
+      write_card(h, form->name, form->title, listed.about);
+  write_card(h, "relay-passwords", "Relay passwords",
+             "For hosts that mail is sent on to and that want a log-in");
   h.close("ul");
   visit->show(std::move(page));
 }

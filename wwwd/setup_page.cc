@@ -90,6 +90,13 @@ void write_certificates(Html& h, const SystemStatus& system) {
             "Put a new one into its file; post.office reload takes it without ending a session.");
 }
 
+std::string_view tls_of(const PortStatus& port) {
+  if (port.tls) return "from the start";
+  bool network = !port.address.starts_with('/');
+  bool starts = port.protocol == "smtp" || port.protocol == "submission" || port.protocol == "pop3";
+  return network && starts ? "if the client asks" : "none";
+}
+
 void write_ports(Html& h, const SystemStatus& system) {
   h.element("h2", "Ports").open("table", {{"class", "list"}}).open("thead").open("tr");
   for (std::string_view name : {"Address", "For", "TLS", "By"}) h.element("th", {{"scope", "col"}}, name);
@@ -98,8 +105,8 @@ void write_ports(Html& h, const SystemStatus& system) {
     h.open("tr").element("th", {{"scope", "row"}}, p.address);
     h.element("td", {{"data-label", "For"}},
               p.service == p.protocol ? p.service : p.service + ": " + p.protocol);
-    h.element("td", {{"data-label", "TLS"}}, p.tls ? "from the start" : "if the client asks, or none");
-    h.element("td", {{"data-label", "By"}}, p.program);
+    h.element("td", {{"data-label", "TLS"}}, tls_of(p));
+    h.element("td", {{"data-label", "By"}, {"class", "short"}}, p.program);
     h.close("tr");
   }
   h.close("tbody").close("table");

@@ -177,6 +177,20 @@ async function settings(guide) {
     const reply = await guide.ask('rcpt_text', 'someone@third.example');
     assert.ok(before >= 550 && /^550 5\.1\.1/.test(reply), `${before}, then ${reply}`);
   });
+  await guide.show('Relay passwords: set, seen by the command line, and removed', async () => {
+    await walk.open('/settings');
+    await walk.follow(/^Relay passwords/, { heading: 'Relay passwords' });
+    await walk.fill({ Host: 'smtp.far.example', 'Log-in name': 'we', Password: 'Sur Fer' });
+    await walk.press('Set the password');
+    await walk.expectText('The password of we at smtp.far.example is set');
+    assert.match(await guide.ask('relay_passwords'), /^smtp\.far\.example we  \(in no route\)$/m);
+    await walk.fill({ Host: 'two words', 'Log-in name': 'we', Password: 'Sur Fer' });
+    await walk.press('Set the password', { status: 422 });
+    assert.equal(await walk.value('Host'), 'two words');
+    assert.equal(await walk.value('Password'), '');
+    await walk.press('Remove the password of we at smtp.far.example');
+    assert.doesNotMatch(await guide.ask('relay_passwords'), /far/);
+  });
   await guide.show('SMTP Channel Aliases: an address that stands for another', async () => {
     await change(walk, 'channel-aliases', { Aliases: `<info@third.example> <${guide.config.user.address}>` });
     await guide.ask('deliver', 'info@third.example', 'by an alias');

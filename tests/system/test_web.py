@@ -1,5 +1,6 @@
 """The web pages in a real browser: every walk of tests/browser, each page looked at in light and dark and on a phone."""
 import http.server
+import json
 import socket
 import threading
 import unittest
@@ -144,12 +145,31 @@ class Site(WalkTest, SystemTest):
     def accounts(self, address="@"):
         return sum(1 for line in self.instance.command("account", "list").stdout.splitlines() if address in line)
 
+    def put_off(self, sender, *recipients):
+        """A letter to each, at far.example or away.example, which refuse connections: those two as routes have them."""
+        far, away = (f"[127.0.0.1]:{port}" for port in free_ports(2))
+        self.instance.form_set("mail-routing", **{"Mail-Routing-Table": [f"far.example:{far}", f"away.example:{away}"]})
+        tried = set()
+        with self.instance.submission(sender) as smtp:
+            for to in recipients:
+                smtp.deliver(b"From: <%s>\r\nSubject: waits\r\n\r\n<script>alert(1)</script>\r\n" % sender.address.encode(),
+                             sender=sender.address, to=to)
+                domain = to.partition("@")[2]
+                if domain in tried:  # it is spared since the first one's attempt
+                    self.instance.command("queue", "retry", "--recipient", to)
+                tried.add(domain)
+                self.instance.until(lambda to=to: self.is_put_off(to), 30, f"an attempt for {to}")
+        return far, away
+
+    def is_put_off(self, to):
+        return '"state":"deferred"' in self.instance.command("queue", "list", "--recipient", to, "--json").stdout
+
     # ---- what a walk may ask
 
     def answers(self):
         return {name: getattr(self, "ask_" + name) for name in (
             "pop3", "submit", "deliver", "arrived", "has", "rcpt", "rcpt_text", "size", "finger", "form", "form_set",
-            "account", "account_set")}
+            "account", "account_set", "relay_passwords")}
 
     def ask_pop3(self, login, password):
         with self.instance.pop3() as pop:
@@ -185,6 +205,9 @@ class Site(WalkTest, SystemTest):
         with self.instance.smtp() as smtp:
             smtp.ehlo().cmd("MAIL FROM:<someone@elsewhere.example>", 250)
             return str(smtp.cmd(f"RCPT TO:<{address}>"))
+
+    def ask_relay_passwords(self):
+        return self.instance.command("relay-password", "list").stdout
 
     def ask_size(self):
         with self.instance.smtp() as smtp:
@@ -289,20 +312,9 @@ class Queue(Site):
     def test_queue(self):
         """Letters that wait for hosts that refuse connections: looked for, acted on together, one by one."""
         sender = self.user()
-        far, away = (f"[127.0.0.1]:{port}" for port in free_ports(2))
-        self.instance.form_set("mail-routing", **{"Mail-Routing-Table": [f"far.example:{far}", f"away.example:{away}"]})
-        with self.instance.submission(sender) as smtp:
-            for to in ("one@far.example", "two@away.example", "two@far.example", "three@far.example"):
-                smtp.deliver(b"From: <%s>\r\nSubject: waits\r\n\r\n<script>alert(1)</script>\r\n" % sender.address.encode(),
-                             sender=sender.address, to=to)
-                if to in ("two@far.example", "three@far.example"):  # their host is spared since the first one's attempt
-                    self.instance.command("queue", "retry", "--recipient", to)
-                self.instance.until(lambda to=to: self.tried(to), 30, f"an attempt for {to}")
+        far, away = self.put_off(sender, "one@far.example", "two@away.example", "two@far.example", "three@far.example")
         for name in ("filters", "actions", "one_message"):
             self.walk(name, sender=self.person(sender), far=far, away=away)
-
-    def tried(self, to):
-        return '"state":"deferred"' in self.instance.command("queue", "list", "--recipient", to, "--json").stdout
 
 
 @needs_browser
@@ -354,10 +366,14 @@ class Look(Site):
         user = self.user()
         self.instance.account_set(user.address, Account_Locked="yes")
         one = f"/accounts/{user.number + 1}"
+        self.put_off(self.user(), "one@far.example", "two@away.example")
+        waiting = json.loads(self.instance.command("queue", "list", "--json", "--limit=1").stdout)["id"]
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().deliver(b"Subject: a story\r\n\r\nOnce.\r\n", to=user.address)
         settings = ("system-configuration", "system-security", "mail-routing", "channel-aliases", "mail-queue",
-                    "default-account", "greeting", "system-information")
+                    "default-account", "greeting", "system-information", "relay-passwords")
         self.walk("as_postmaster", pages=[
-            ("overview", "/"), ("messages", f"/story?about={user.address}"), ("route", f"/route?address={user.address}"),
+            ("overview", "/"), ("queue-message", f"/queue/{waiting}"), ("messages", f"/story?about={user.address}"), ("route", f"/route?address={user.address}"),
             ("route-elsewhere", "/route?address=someone@far.example"), ("setup", "/setup"), ("queue", "/queue"),
             ("queue-counts", "/queue/counts"), ("accounts", "/accounts"), ("accounts-found", "/accounts?find=user1"), ("account-new", "/accounts/new"),
             ("account", one), ("account-history", f"{one}/history"), ("account-remove", f"{one}/remove"),

@@ -298,6 +298,57 @@ TEST_CASE("every form has its page, and links lead where routes are") {
   }
 }
 
+TEST_CASE("relay passwords are listed, set and removed by the command, and never shown") {
+  Office office;
+  std::vector<WebCommand> sent;
+  office.accounts->answers<WebCommand, CommandOutput>([&](const WebCommand& command) {
+    sent.push_back(command);
+    if (command.words[1] == "list")
+      return CommandOutput{"smtp.example.org jane\nold.example <b>  (in no route)\n", {}, true, 0};
+    if (command.words[2] == "a host")
+      return CommandOutput{{}, "post.office: a host and a log-in name are one word each\n", true, 65};
+    return CommandOutput{"password set\n", {}, true, 0};
+  });
+  const char* path = "/settings/relay-passwords";
+  CHECK(office.get(path).status == 403);
+  CHECK(office.post(path, {{"seal", "s"}, {"what", "set"}, {"host", "a"}, {"user", "b"}}).status == 403);
+  CHECK(sent.empty());
+  office.who.postmaster = true;
+  wwwd::Response page = office.get(path);
+  CHECK(page.status == 200);
+  CHECK(has(page.body, "by a route"));
+  CHECK(has(page.body, "by no route"));
+  CHECK(has(page.body, "&lt;b&gt;"));
+  CHECK(has(office.get("/settings").body, "href=\"/settings/relay-passwords\""));
+
+  sent.clear();
+  wwwd::Response set = office.post(
+      path,
+      {{"seal", "s"}, {"what", "set"}, {"host", " a.example"}, {"user", "jo"}, {"password", "Sur Fer"}});
+  CHECK(set.status == 303);
+  CHECK(set.location == path);
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].words == std::vector<std::string>{"relay-password", "set", "a.example", "jo"});
+  CHECK(sent[0].input == "Sur Fer\n");
+  CHECK(sent[0].caller.seal == "s");
+  CHECK(
+      office.post(path, {{"seal", "s"}, {"what", "remove"}, {"host", "a.example"}, {"user", "jo"}}).status ==
+      303);
+  CHECK(sent.back().words[1] == "remove");
+  CHECK(sent.back().input.empty());
+
+  wwwd::Response refused = office.post(
+      path, {{"seal", "s"}, {"what", "set"}, {"host", "a host"}, {"user", "jo"}, {"password", "x"}});
+  CHECK(refused.status == 422);
+  CHECK(has(refused.body, "A host and a log-in name are one word each."));
+  CHECK(has(refused.body, "value=\"a host\""));
+  CHECK_FALSE(has(refused.body, "value=\"x\""));
+  sent.clear();
+  CHECK(office.post(path, {{"seal", "s"}, {"what", "set"}, {"host", std::string(2000, 'a')}, {"user", "jo"}})
+            .status == 422);
+  CHECK(sent.at(0).words[1] == "list");
+}
+
 TEST_CASE("a long list of an account is worked on at its own place, for that account") {
   Office office;
   std::vector<std::string> addresses;
