@@ -3,8 +3,8 @@
 // looked for where it works: by SMTP, POP3, finger or the command line.
 const assert = require('node:assert');
 
-async function postmaster(guide, options) {
-  const walk = await guide.visitor(options);
+async function postmaster(guide) {
+  const walk = await guide.visitor();
   await walk.logIn('Postmaster', guide.config.postmaster);
   return walk;
 }

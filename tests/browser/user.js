@@ -5,8 +5,8 @@ const assert = require('node:assert');
 
 const OWN = 'Individual Account Information';
 
-async function logged_in(guide, options) {
-  const walk = await guide.visitor(options);
+async function logged_in(guide) {
+  const walk = await guide.visitor();
   await walk.logIn(guide.config.user.address, guide.config.user.password, { heading: OWN });
   return walk;
 }

@@ -1,6 +1,5 @@
 """What waits, seen and handled with `post.office queue`, mailq and `post.office trace`."""
 import json
-import re
 import subprocess
 import time
 

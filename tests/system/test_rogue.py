@@ -19,7 +19,7 @@ from content import random_content, without_trace
 from harness import Pool, SystemTest, assert_no_crash, needs_root
 from instance import peak_kib, sanitized
 from rogue import (ACCOUNTS, CONTROL, DENIED, DONE, GRANTED, MAX_FRAME, NOTICES, PERMANENT, QUEUE, TEMPORARY, TOO_MANY,
-                   TYPES, BodyFile, Dropped, Job, Mailbox, Message, Reader, RogueInstance, Submitted, Verdict, authenticate, client,
+                   TYPES, BodyFile, Dropped, Job, Mailbox, Message, Reader, RogueInstance, Submitted, Verdict, authenticate,
                    expunge, frame, job_done, listed, open_mailbox, recipient, retrieve, submit, text)
 
 NOT_IN_BASE = (1 << 32) + 38  # ENOSYS: the call is not in the row
