@@ -1,6 +1,5 @@
 """The browser of the web tests: Chromium, worked by the walks in tests/browser through Node.js. One for a whole run, for
 it is slow to start; each walk has cookies and pages of its own. What cannot be had is a skip with its reason."""
-import functools
 import json
 import os
 import select
@@ -18,7 +17,7 @@ from instance import ROOT, sanitized
 WALKS = ROOT / "tests" / "browser"
 MODULES = ROOT / "build" / "test" / "browser" / "node_modules"
 SCREENSHOTS = ROOT / "build" / "test" / "screenshots"
-WALK_SECONDS = 300
+SILENT_SECONDS = 120  # that a walk may take for one thing that it shows
 
 
 def why_not():
@@ -31,23 +30,6 @@ def why_not():
     if sanitized(Pool.build):
         return "the browser walks on the release build"
     return None
-
-
-def needs_browser(cls):
-    """For a class of tests: all are skipped where there is no browser, found out when the first one is to run."""
-    set_up = cls.__dict__["setUpClass"].__func__ if "setUpClass" in cls.__dict__ else None
-
-    @functools.wraps(cls.setUpClass.__func__)
-    def checked(klass):
-        reason = why_not()
-        if reason:
-            raise unittest.SkipTest(reason)
-        if set_up:
-            set_up(klass)
-        else:
-            super(cls, klass).setUpClass()
-    cls.setUpClass = classmethod(checked)
-    return cls
 
 
 class Browser:
@@ -75,9 +57,9 @@ class Browser:
     def walk(self, file, name, config, answers):
         """answers: what the walk may ask -> a function of its words that returns something JSON has."""
         self.tell({"file": file, "walk": name, "config": {**config, "screenshots": str(SCREENSHOTS)}})
-        said, deadline = [], time.monotonic() + WALK_SECONDS
+        said = []
         while True:
-            line = self.line(deadline)
+            line = self.line(time.monotonic() + SILENT_SECONDS)
             if line is None:
                 self.kill()
                 said.append((False, f"the walk did not end\n{self.error_text()}"))
@@ -143,6 +125,13 @@ class WalkTest:
     """Mixed into a test class: self.walk("name") runs that walk of the class's `file` and fails for what it found."""
     file = None
     script = True
+
+    @classmethod
+    def setUpClass(cls):
+        reason = why_not()
+        if reason:
+            raise unittest.SkipTest(reason)
+        super().setUpClass()
 
     def config(self):
         """What the walk is told beside its name: at least {"url": ...}."""

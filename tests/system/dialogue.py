@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 
-LIMIT = 30.0  # seconds for one answer; generous, because a sanitizer build on two busy cores is slow
+LIMIT = 90.0  # seconds for one answer; generous, because two busy cores are slow, a sanitizer build on them more so
 
 
 class Closed(Exception):
@@ -62,9 +62,10 @@ class Wire:
     def send_line(self, line):
         self.send((line.encode() if isinstance(line, str) else line) + b"\r\n")
 
-    def read_line(self):
+    def read_until(self, enough):
+        """Reads on until enough() holds."""
         deadline = time.monotonic() + self.limit
-        while b"\r\n" not in self.buffer:
+        while not enough():
             self.socket.settimeout(max(0.01, deadline - time.monotonic()))
             try:
                 piece = self.socket.recv(65536)
@@ -77,6 +78,14 @@ class Wire:
                 self.transcript.append("S: (end of file)")
                 raise Closed(self.shown())
             self.buffer += piece
+
+    def read_octets(self, count):
+        self.read_until(lambda: len(self.buffer) >= count)
+        octets, self.buffer = self.buffer[:count], self.buffer[count:]
+        return octets
+
+    def read_line(self):
+        self.read_until(lambda: b"\r\n" in self.buffer)
         line, self.buffer = self.buffer.split(b"\r\n", 1)
         self.transcript.append("S: " + repr(line[:300])[2:-1])
         return line

@@ -2,7 +2,11 @@
 import socket
 import struct
 import subprocess
+import tempfile
 import time
+from pathlib import Path
+
+from harness import needs_program
 
 # Client address -> reverse name, and forward names -> address. 127.0.0.4's reverse name does not lead back to it.
 REVERSE = {"127.0.0.2": "good.trusted.example", "127.0.0.3": "other.elsewhere.example",
@@ -56,5 +60,19 @@ class DnsServer:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         self.output.close()
+
+
+class WithDns:
+    """Mixed into a class of tests that has `own`: its instance asks cls.dns."""
+
+    @classmethod
+    @needs_program("dnsmasq")
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="post.office-dns-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.dns = DnsServer(Path(folder.name))
+        cls.addClassCleanup(cls.dns.stop)
+        cls.own = {**cls.own, "resolvers": [f"127.0.0.1:{cls.dns.port}"]}
+        super().setUpClass()

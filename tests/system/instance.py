@@ -49,7 +49,7 @@ def process_table():
 
 
 def peak_kib(pid):
-    """The most memory that a process ever had; 0 if it has ended."""
+    """The most memory that a process ever had; 0 if it has ended and nobody has waited for it."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])
@@ -90,6 +90,11 @@ def reap():
                 os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
                 pass
+
+
+def everything(s):
+    """What is read up to the end."""
+    return b"".join(iter(lambda: s.recv(65536), b""))
 
 
 def free_ports(count):
@@ -360,6 +365,16 @@ class Instance:
         with self.inside():
             client = Pop3(self.ports["pop3"], **{"host": self.address, **options})
         return client.login(user.login, user.password) if user else client
+
+    def finger_client(self, source=None):
+        with self.inside():
+            return socket.create_connection((self.address, self.ports["finger"]), timeout=60,
+                                            source_address=(source, 0) if source else None)
+
+    def finger(self, query, source=None):
+        with self.finger_client(source) as s:
+            s.sendall(query.encode() + b"\r\n")
+            return everything(s).decode()
 
     def fetch_all(self, user, delete=False):
         with self.pop3(user) as pop:

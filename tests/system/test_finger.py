@@ -2,15 +2,13 @@
 import re
 import select
 import socket
-import subprocess
 import tempfile
 import time
-from pathlib import Path
 
 import accounts
-import dns_server
+from dns_server import WithDns
 from harness import Pool, SystemTest, needs_program, needs_root
-from instance import DOMAIN, HOSTNAME, Instance
+from instance import DOMAIN, HOSTNAME, Instance, everything
 from namespace import Network, View
 from test_inetd import InetdInstance
 
@@ -22,7 +20,6 @@ Email address: Postmaster@{HOSTNAME}
 ------
 mail system administrator.
 """
-LIMIT = 60
 NOT_OPEN = "Finger is not open to your address.\r\n"
 
 
@@ -39,27 +36,17 @@ JANE_TEXT = (f"[{HOSTNAME}]\r\nAccount Name: Jane Lee\r\nEmail address: Jane.Lee
              "Room 7, Jürgen's wing\r\n\r\n   call 1 to 5\r\n")
 
 
-def everything(s, limit=LIMIT):
-    """What is read up to the end."""
-    s.settimeout(limit)
-    pieces = []
-    while piece := s.recv(65536):
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
 class FingerTest(SystemTest):
-    def connect(self, source=None, host="127.0.0.1"):
-        return socket.create_connection((host, self.instance.ports["finger"]), timeout=LIMIT,
-                                        source_address=(source, 0) if source else None)
+    def connect(self, source=None):
+        return self.instance.finger_client(source)
 
-    def raw(self, octets, source=None, host="127.0.0.1"):
-        with self.connect(source, host) as s:
+    def raw(self, octets):
+        with self.connect() as s:
             s.sendall(octets)
             return everything(s)
 
-    def ask(self, query, source=None, host="127.0.0.1"):
-        return self.raw(query.encode() + b"\r\n", source, host).decode()
+    def ask(self, query, source=None):
+        return self.instance.finger(query, source)
 
     def assert_one_line(self, answer, start=""):
         """Without a name of the host, without anything that would steer a terminal."""
@@ -192,7 +179,7 @@ class Hostile(FingerTest):
         for octets in (b"x" * 513 + b"\r\n", b"x" * 100_000, b"\x00" * 10_000):
             self.assert_one_line(self.raw(octets), "A query has at most 512 octets.")
         with self.connect() as s:  # who goes on sending gets the line as well, and is cut off
-            deadline = time.monotonic() + LIMIT  # what still comes is thrown away for a moment
+            deadline = time.monotonic() + 60  # what still comes is thrown away for a moment
             with self.assertRaises(ConnectionError):
                 while time.monotonic() < deadline:
                     s.sendall(b"x" * 65536)
@@ -290,26 +277,10 @@ class Hostile(FingerTest):
         return sum(row["sessions"] for row in self.instance.status()["processes"] if row["name"].startswith("fingerd"))
 
 
-class ByName(FingerTest):
+class ByName(WithDns, FingerTest):
     """An access list of names, which only a look-up that leads back confirms."""
-    own = {}
-
-    @classmethod
-    @needs_program("dnsmasq")
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="post.office-dns-")
-        cls.dns = dns_server.DnsServer(Path(cls.folder.name))
-        cls.instance = Instance(Pool.build, users=0, people=[JANE], resolvers=[f"127.0.0.1:{cls.dns.port}"],
-                                forms={"system-security": {"Finger-Access": ["trusted.example", "127.0.0.20"]}})
-        cls.instance.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            super().tearDownClass()
-        finally:
-            cls.dns.stop()
-            cls.folder.cleanup()
+    own = {"users": 0, "people": [JANE],
+           "forms": {"system-security": {"Finger-Access": ["trusted.example", "127.0.0.20"]}}}
 
     def test_confirmed_names_alone(self):
         self.assertEqual(self.ask("jane", source="127.0.0.2"), JANE_TEXT)

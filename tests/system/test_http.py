@@ -7,8 +7,8 @@ import threading
 import time
 from pathlib import Path
 
-import dns_server
 from dialogue import Closed, Wire
+from dns_server import WithDns
 from harness import Pool, SystemTest, needs_program, needs_root
 from instance import POSTMASTER_PASSWORD, Instance, free_ports, peak_kib, sanitized
 from namespace import Network
@@ -47,17 +47,6 @@ class Answer:
 
 class Http(Wire):
     """One connection; the octets are the test's own."""
-
-    def read_octets(self, count):
-        deadline = time.monotonic() + self.limit
-        while len(self.buffer) < count:
-            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
-            piece = self.socket.recv(65536)
-            if not piece:
-                raise Closed(self.shown())
-            self.buffer += piece
-        out, self.buffer = self.buffer[:count], self.buffer[count:]
-        return out
 
     def answer(self, head=False):
         status = re.fullmatch(rb"HTTP/1\.1 (\d{3}) [ -~]+", self.read_line())
@@ -166,26 +155,17 @@ PATHS = ["//", "//etc/passwd", "/..", "/../", "/../etc/passwd", "/static/../log-
 
 
 class HttpTest(SystemTest):
-    own = {}
+    own = {"users": 5, "web": True}
     settings = {"Web-Sessions-per-Address": "50"}
     service = ""
 
     @classmethod
     def setUpClass(cls):
         cls.clear_port = free_ports(1)[0]
-        cls.instance = Instance(
-            Pool.build, users=5, web=True, forms={"system-configuration": cls.settings},
-            extra=[f"service clear http 127.0.0.1:{cls.clear_port} wwwd {cls.service}"])
-        cls.instance.start()
-        cls.instance.until(cls.serves, 20, "the instance to serve pages")
-
-    @classmethod
-    def serves(cls):
-        try:
-            with Http(cls.clear_port, limit=5) as http:
-                return http.ask(get("/log-in")).status == 200
-        except (OSError, Closed):
-            return False
+        cls.own = {"forms": {"system-configuration": cls.settings},
+                   "extra": [f"service clear http 127.0.0.1:{cls.clear_port} wwwd {cls.service}"], **cls.own}
+        super().setUpClass()
+        cls.instance.wait_all_up()
 
     def clear(self, **options):
         return Http(self.clear_port, **options)
@@ -520,26 +500,7 @@ class SlowClients(HttpTest):
             self.assertLess(peak_kib(self.instance.processes()["wwwd"][0]), 30 * 1024)
 
 
-class WhoMayAsk(HttpTest):
-    @classmethod
-    @needs_program("dnsmasq")
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="post.office-dns-")
-        cls.dns = dns_server.DnsServer(Path(cls.folder.name))
-        cls.clear_port = free_ports(1)[0]
-        cls.instance = Instance(Pool.build, users=5, web=True, resolvers=[f"127.0.0.1:{cls.dns.port}"],
-                                extra=[f"service clear http 127.0.0.1:{cls.clear_port} wwwd"])
-        cls.instance.start()
-        cls.instance.until(cls.serves, 20, "the instance to serve pages")
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            super().tearDownClass()
-        finally:
-            cls.dns.stop()
-            cls.folder.cleanup()
-
+class WhoMayAsk(WithDns, HttpTest):
     def setUp(self):
         super().setUp()
         self.security(**{"Limit-Configuration-via-Web-Forms": "", "Trusted-Web-Proxies": ""})
@@ -604,15 +565,7 @@ class FromElsewhere(HttpTest):
                                 ports={name: 8443 if name == "web" else 2500 + n for n, name in enumerate(names)},
                                 extra=[f"service clear http 192.0.2.1:{cls.clear_port} wwwd"])
         cls.instance.start()
-        cls.instance.until(cls.up, 20, "the instance to serve pages")
-
-    @classmethod
-    def up(cls):
-        try:
-            with cls.network, Http(8443, host="192.0.2.1", tls=True, limit=5) as http:
-                return http.ask(get("/log-in")).status == 200
-        except (OSError, Closed):
-            return False
+        cls.instance.wait_all_up()
 
     def clear(self, **options):
         with self.network:

@@ -1,12 +1,11 @@
 """The web pages in a real browser: every walk of tests/browser, each page looked at in light and dark and on a phone."""
 import http.server
 import json
-import socket
 import threading
 import unittest
 
 from accounts import PASSWORD
-from browser import Browser, WalkTest, needs_browser
+from browser import Browser, WalkTest
 from dialogue import Closed
 from harness import SystemTest
 from instance import DOMAIN, HOSTNAME, POSTMASTER_PASSWORD, free_ports
@@ -87,13 +86,13 @@ class TrialPages(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@needs_browser
 class Tools(WalkTest, unittest.TestCase):
     """The walks' own tools find what is wrong, and nothing else."""
     file = "trial.js"
 
     @classmethod
     def setUpClass(cls):
+        super().setUpClass()
         cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TrialPages)
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
 
@@ -214,9 +213,7 @@ class Site(WalkTest, SystemTest):
             return int(smtp.ehlo().capabilities["SIZE"])
 
     def ask_finger(self, query):
-        with self.instance.inside(), socket.create_connection(("127.0.0.1", self.instance.ports["finger"]), 10) as s:
-            s.sendall(query.encode() + b"\r\n")
-            return b"".join(iter(lambda: s.recv(4096), b"")).decode()
+        return self.instance.finger(query)
 
     def ask_form(self, name):
         return self.instance.command("form", "show", name).stdout
@@ -233,7 +230,6 @@ class Site(WalkTest, SystemTest):
         return True
 
 
-@needs_browser
 class User(Site):
     file = "user.js"
 
@@ -262,7 +258,6 @@ class User(Site):
         self.walk_as_user("not_for_users")
 
 
-@needs_browser
 class Postmaster(Site):
     file = "postmaster.js"
 
@@ -288,7 +283,6 @@ class Postmaster(Site):
         self.walk("by_delivery_field", deputy=self.person())
 
 
-@needs_browser
 class Access(Site):
     file = "access.js"
 
@@ -305,7 +299,6 @@ class Access(Site):
         self.walk("slow_down", victim=self.person())
 
 
-@needs_browser
 class Queue(Site):
     file = "queue.js"
 
@@ -317,7 +310,6 @@ class Queue(Site):
             self.walk(name, sender=self.person(sender), far=far, away=away)
 
 
-@needs_browser
 class Import(Site):
     file = "import.js"
 
@@ -332,7 +324,6 @@ class Import(Site):
             self.walk("files", script=script, user=self.person(), count=self.accounts())
 
 
-@needs_browser
 class Desk(Site):
     file = "desk.js"
 
@@ -349,7 +340,6 @@ class Desk(Site):
         self.walk("setup_check", hostname=HOSTNAME, domain=DOMAIN)
 
 
-@needs_browser
 class Look(Site):
     """Each page in light, dark and on a phone: pictures in build/test/screenshots."""
     file = "look.js"
