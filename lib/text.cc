@@ -23,13 +23,6 @@ unsigned octet(char c) {
   return static_cast<unsigned char>(c);
 }
 
-/// RFC 3461 writes the hexadecimal digits of xtext in upper case; lower case is common enough to be read.
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  char l = ascii_lower(c);
-  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
 /// Length of the well-formed UTF-8 sequence at the front of `s` (not empty), 0 if there is none.
 std::size_t utf8_sequence(std::string_view s) {
   unsigned first = octet(s[0]);
@@ -171,6 +164,7 @@ std::optional<std::string> xtext_decode(std::string_view text) {
       continue;
     }
     if (text.size() - i < 3) return std::nullopt;
+    // RFC 3461 writes them in upper case; lower case is common enough to be read.
     int high = hex_value(text[i + 1]), low = hex_value(text[i + 2]);
     if (high < 0 || low < 0) return std::nullopt;
     out += static_cast<char>(high << 4 | low);

@@ -28,6 +28,12 @@ namespace po {
 [[nodiscard]] constexpr bool is_alnum(char c) {
   return is_digit(c) || is_alpha(c);
 }
+/// Of a hexadecimal digit in either case, -1 of anything else.
+[[nodiscard]] constexpr int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  char l = ascii_lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
 
 /// Whether all octets are below 128.
 [[nodiscard]] bool is_ascii(std::string_view text);

@@ -9,13 +9,6 @@ namespace wwwd {
 
 namespace {
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /// %XX becomes its octet and, in forms, `+` a space. Nothing if a % stands before anything else.
 std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
   std::string out;
@@ -25,7 +18,7 @@ std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
     if (c == '+' && plus_is_space) c = ' ';
     if (c == '%') {
       if (text.size() - i < 3) return std::nullopt;
-      int high = hex_value(text[i + 1]), low = hex_value(text[i + 2]);
+      int high = po::hex_value(text[i + 1]), low = po::hex_value(text[i + 2]);
       if (high < 0 || low < 0) return std::nullopt;
       c = static_cast<char>(high * 16 + low);
       i += 2;

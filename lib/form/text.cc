@@ -14,16 +14,10 @@ namespace {
 constexpr std::string_view kIndent = "     ";
 constexpr std::size_t kLeastColumn = 20;
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = po::ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /// The octet that `\xNN` at `at` stands for, or -1.
 int escaped_octet(std::string_view text, std::size_t at) {
   if (at + 3 >= text.size() || text[at] != '\\' || text[at + 1] != 'x') return -1;
-  int high = hex_digit(text[at + 2]), low = hex_digit(text[at + 3]);
+  int high = po::hex_value(text[at + 2]), low = po::hex_value(text[at + 3]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 

@@ -47,6 +47,18 @@ TEST_CASE("text: control characters") {
   for (const char* good : {"", "a b", "\xc2\xa0", "ü"}) CHECK(!po::has_control(good));
 }
 
+TEST_CASE("text: hexadecimal digits") {
+  std::string digits = "0123456789abcdef", upper = "0123456789ABCDEF";
+  for (int octet = 0; octet < 256; ++octet) {
+    char c = static_cast<char>(octet);
+    auto lower_at = digits.find(c), upper_at = upper.find(c);
+    int wanted = lower_at != digits.npos  ? static_cast<int>(lower_at)
+                 : upper_at != upper.npos ? static_cast<int>(upper_at)
+                                          : -1;
+    CHECK(po::hex_value(c) == wanted);
+  }
+}
+
 TEST_CASE("text: xtext") {
   CHECK(po::xtext_encode("a+b=c d\xff") == "a+2Bb+3Dc+20d+FF");
   CHECK(po::xtext_decode("a+2Bb+3Dc+20d+ff") == std::string("a+b=c d\xff"));
