@@ -251,7 +251,11 @@ void CommandServer::on_administered(std::uint32_t serial, const po::messages::Ad
 }
 
 void CommandServer::dispatch_to_queue(Session& s) {
-  parts_.pass(s.serial, {s.words}, std::move(s.copy));
+  po::messages::PassCommand command{s.words};
+  if (!po::fits(command))
+    return answer(
+        s, {{}, "post.office: these are too many words for one command; give them in several\n", kExitUsage});
+  parts_.pass(s.serial, command, std::move(s.copy));
   close_later(s.id);
 }
 

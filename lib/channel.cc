@@ -98,6 +98,10 @@ void Channel::queue(std::string bytes, Fd fd) {
   flush_soon_.soon(loop_, [this] { flush(); });
 }
 
+void Channel::refuse(std::uint16_t type) {
+  fail("a frame of type " + std::to_string(type) + " that was to be sent is over its bound");
+}
+
 // A descriptor must leave with the first octet of its frame, so a frame that carries one begins a call.
 void Channel::flush() {
   flush_scheduled_ = false;

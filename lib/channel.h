@@ -1,7 +1,9 @@
 // A pipe to another process of the suite: frames of lib/messages.h over a Unix stream socket, descriptors
 // passed beside them. Writing never blocks: frames queue in memory up to a bound, over which the peer is
-// taken for dead. Whatever arrives that is not a frame closes the channel; the process goes on. All frames
-// sent in one turn of the event loop leave in one system call.
+// taken for dead. Whatever arrives that is not a frame closes the channel; the process goes on. A frame over
+// its kind's bound is never sent, because the peer would close the pipe for all who use it: whoever puts
+// octets of strangers into a message asks fits() first. All frames sent in one turn of the event loop leave
+// in one system call.
 #pragma once
 
 #include <deque>
@@ -52,6 +54,12 @@ template <class M>
   return out;
 }
 
+/// False for a message over its kind's bound, which no receiver takes.
+template <class M>
+[[nodiscard]] bool fits(const M& m) {
+  return wire::encode(m).size() <= M::kMax;
+}
+
 class Channel {
  public:
   /// Returns false to have the channel closed (garbage). Must not destroy the channel; on_closed may.
@@ -65,10 +73,12 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
   ~Channel();
 
+  /// What does not fit closes the channel instead, with the reason on this side, which is at fault.
   template <class M>
   void send(std::uint32_t serial, const M& m, Fd fd = {}) {
-    bool with = static_cast<bool>(fd);
-    queue(encode_frame(serial, m, with), std::move(fd));
+    std::string bytes = encode_frame(serial, m, static_cast<bool>(fd));
+    if (bytes.size() - kFrameHeader > M::kMax) return refuse(M::kType);
+    queue(std::move(bytes), std::move(fd));
   }
   [[nodiscard]] std::uint32_t next_serial() { return ++serial_; }
   [[nodiscard]] bool open() const { return static_cast<bool>(fd_); }
@@ -83,6 +93,7 @@ class Channel {
     Fd fd;
   };
   void queue(std::string bytes, Fd fd);
+  void refuse(std::uint16_t type);
   void on_readable();
   bool read_some();
   void deliver_frames();

@@ -158,6 +158,13 @@ TEST_CASE("commands for others are handed on") {
   CHECK(bureau.talk({command({"status"})}).out == "all is well\n");
   CHECK(bureau.talk({command({"queue", "status"})}).out == "from queue\n");
   CHECK(bureau.passed == std::vector<std::string>{"queue", "status"});
+  // More words than the dispatcher takes at once: it would take accounts for broken.
+  Command many{{"queue", "retry"}, {}, false, {}};
+  for (int i = 0; i < 50'000; ++i) many.words.emplace_back(20, 'a');
+  Output refused = bureau.talk({many});
+  CHECK(refused.exit_code == 64);
+  CHECK(refused.err.find("too many words") != std::string::npos);
+  CHECK(bureau.passed.size() == 2);
   CHECK(bureau.talk({command({"start"})}).exit_code == 0);
   CHECK(bureau.talk({command({"dance"})}).exit_code == 64);
   CHECK(bureau.talk({command({})}).exit_code == 64);

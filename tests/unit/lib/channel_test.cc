@@ -87,6 +87,37 @@ TEST_CASE("channel: garbage closes it once and says why") {
   }
 }
 
+TEST_CASE("channel: what is over its kind's bound is not sent, and the sender is told why") {
+  Loop loop;
+  Pair pair;
+  int frames = 0;
+  std::vector<std::string> closed;
+  Channel sender(
+      loop, std::move(pair.a), [](Frame&) { return true; },
+      [&](std::string_view why) { closed.push_back("sender: " + std::string(why)); });
+  Channel receiver(
+      loop, std::move(pair.b),
+      [&](Frame& f) {
+        messages::HandOver m;
+        ++frames;
+        return f.decode(m);
+      },
+      [&](std::string_view why) { closed.push_back("receiver: " + std::string(why)); });
+  messages::HandOver most{std::string(messages::HandOver::kMax - 4, 'x')};
+  CHECK(fits(most));
+  sender.send(1, most);
+  run_until(loop, [&] { return frames == 1; });
+  CHECK(closed.empty());
+  messages::HandOver more{most.service + "x"};
+  CHECK_FALSE(fits(more));
+  sender.send(2, more);
+  CHECK(closed.empty());  // from the loop
+  run_until(loop, [&] { return closed.size() == 2; });
+  CHECK(frames == 1);
+  CHECK(closed == std::vector<std::string>{"sender: a frame of type 60 that was to be sent is over its bound",
+                                           "receiver: end of file"});
+}
+
 TEST_CASE("channel: end of file after the last frame") {
   Loop loop;
   Pair pair;
