@@ -8,6 +8,7 @@
 #include "wwwd/account_place.h"
 #include "wwwd/form_visit.h"
 #include "wwwd/pages.h"
+#include "wwwd/words.h"
 
 namespace wwwd {
 namespace {
@@ -52,6 +53,8 @@ void with_access(const VisitPtr& visit, const AccessPlace& place, std::function<
 }
 
 // ---- application passwords
+
+constexpr std::size_t kMostName = 100;  // accounts takes fewer, and says so
 
 struct MakingView {
   std::string name, problem;
@@ -114,7 +117,7 @@ void write_making(Html& h, const Visit& visit, const AccessPlace& place, const M
                     {"id", "name"},
                     {"name", "name"},
                     {"class", "line"},
-                    {"maxlength", "100"},
+                    {"maxlength", kMostName},
                     {"autocomplete", "off"},
                     {"value", view.name},
                     {"aria-describedby", view.problem.empty() ? "name-help" : "name-error name-help"},
@@ -151,10 +154,12 @@ void show_passwords(const VisitPtr& visit, const AccessPlace& place, const Makin
 void make_password(const VisitPtr& visit, const AccessPlace& place) {
   MakingView view;
   view.name = po::trim(visit->field("name"));
-  if (view.name.empty()) {
-    view.problem = "Give it a name.";
-    return show_passwords(visit, place, view);
+  if (view.name.empty()) view.problem = "Give it a name.";
+  if (view.name.size() > kMostName) {
+    view.name = shortened(view.name, kMostName);
+    view.problem = "Give it a shorter name.";
   }
+  if (!view.problem.empty()) return show_passwords(visit, place, view);
   WebMakePassword question;
   question.subject = place.account;
   question.name = view.name;

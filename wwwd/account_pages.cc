@@ -7,6 +7,7 @@
 #include "wwwd/form_visit.h"
 #include "wwwd/list_visit.h"
 #include "wwwd/pages.h"
+#include "wwwd/words.h"
 
 namespace wwwd {
 
@@ -322,6 +323,8 @@ void lock_account(const VisitPtr& visit) {
 
 // ---- removal
 
+constexpr std::size_t kMostAddress = 320;  // octets (RFC 5321 4.5.3.1)
+
 struct RemovalView {
   std::string choice, to, problem;
 };
@@ -371,6 +374,7 @@ void show_removal(const VisitPtr& visit, const RemovalView& view) {
                       {"inputmode", "email"},
                       {"autocomplete", "off"},
                       {"class", "line"},
+                      {"maxlength", kMostAddress},
                       {"value", view.to},
                       html::Attribute::unless_empty(
                           "aria-invalid", view.choice == "hand" && !view.problem.empty() ? "true" : "")});
@@ -391,6 +395,10 @@ void remove_account(const VisitPtr& visit) {
   if (view.choice != "delete" && view.choice != "hand") view.problem = "Say what becomes of the mail.";
   if (view.choice == "hand" && view.to.empty())
     view.problem = "Give an address of the account that gets the mail.";
+  if (view.to.size() > kMostAddress) {
+    view.to = shortened(view.to, kMostAddress);
+    view.problem = "Give an address of the account that gets the mail: this is none.";
+  }
   if (!view.problem.empty()) return show_removal(visit, view);
   WebRemove question;
   question.subject = visit->number(0);

@@ -242,7 +242,7 @@ class ImportSink final : public BodySink {
   }
 
   void take(std::string_view piece) {
-    if (part_ == Part::kSeal && seal_.size() + piece.size() <= 256) seal_ += piece;
+    if (part_ == Part::kSeal && seal_.size() + piece.size() <= kMostToken) seal_ += piece;
     if (part_ == Part::kForms) keep_pasted(piece);
     if (part_ != Part::kForms && part_ != Part::kFile) return;
     any_text_ = true;

@@ -13,6 +13,8 @@ using namespace po::messages;
 namespace {
 
 constexpr std::string_view kCarried = "was.";
+/// No account has a longer address or password (the form Account Data).
+constexpr std::size_t kMostLogin = 320, kMostPassword = 1024;
 
 bool is_password(std::string_view name) {
   return po::ascii_lower(name).find("password") != std::string::npos;
@@ -93,6 +95,11 @@ void log_in(const VisitPtr& visit, const Resume& resume) {
   WebLogIn question;
   question.login = po::trim(visit->field("login"));
   question.password = visit->field("password");
+  if (question.login.size() > kMostLogin || question.password.size() > kMostPassword) {
+    WebLoggedIn denied;
+    denied.answer = Answer::kDenied;
+    return on_verdict(visit, resume, denied);
+  }
   question.client = request.client;
   question.client_name = request.client_name;
   question.name_looked_up = request.name_looked_up;
@@ -149,7 +156,7 @@ Page log_in_page(const LogInView& view) {
                {"autocapitalize", "none"},
                {"spellcheck", "false"},
                {"required", true},
-               {"maxlength", "320"},
+               {"maxlength", kMostLogin},
                {"autofocus", !retry},
                {"value", view.login}});
   write_input(h, "password", "Password",
@@ -158,7 +165,7 @@ Page log_in_page(const LogInView& view) {
                {"type", "password"},
                {"autocomplete", "current-password"},
                {"required", true},
-               {"maxlength", "1024"},
+               {"maxlength", kMostPassword},
                {"autofocus", retry}});
   h.element("button", {{"type", "submit"}, {"class", "primary"}}, "Authenticate");
   h.close("form");

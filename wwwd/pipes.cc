@@ -29,6 +29,7 @@ void Pipes::connect(Role role, po::Fd fd) {
       [this, line](std::string_view why) { on_closed(*line, why); });
   line->lost.back();
   for (auto& [serial, question] : line->questions) {
+    if (question.too_long) continue;
     question.send(*line->channel, serial);
     question.sent = true;
   }
@@ -39,13 +40,26 @@ void Pipes::connect(Role role, po::Fd fd) {
 std::uint32_t Pipes::put(Line& line, Question question) {
   std::uint32_t serial = ++serial_;
   Question& kept = line.questions[serial] = std::move(question);
-  if (line.channel) {
+  if (kept.too_long) {
+    refuse_soon_.soon(loop_, [this] { refuse_too_long(); });
+  } else if (line.channel) {
     kept.send(*line.channel, serial);
     kept.sent = true;
   } else {
     wait_for_pipes();
   }
   return serial;
+}
+
+void Pipes::refuse_too_long() {
+  std::vector<Question> refused;
+  for (Line& line : lines_)
+    std::erase_if(line.questions, [&](auto& entry) {
+      bool refuse = entry.second.too_long;
+      if (refuse) refused.push_back(std::move(entry.second));
+      return refuse;
+    });
+  for (Question& question : refused) question.lost(Lost::kTooLong);
 }
 
 void Pipes::expect_output(Question& question, OnOutput on_output) {
@@ -57,11 +71,12 @@ void Pipes::expect_output(Question& question, OnOutput on_output) {
     (*callback)(output);
     return true;
   };
-  question.lost = [callback](bool sent) {
+  question.lost = [callback](Lost why) {
     CommandOutput output;
-    output.err =
-        sent ? "Contact was lost before all of it was done.\n" : "The mail system is starting anew.\n";
-    output.exit_code = 75;
+    output.err = why == Lost::kTooLong ? std::string(kTooLongText) + "\n"
+                 : why == Lost::kSent  ? "Contact was lost before all of it was done.\n"
+                                       : "The mail system is starting anew.\n";
+    output.exit_code = why == Lost::kTooLong ? 1 : 75;
     (*callback)(output);
   };
 }
@@ -69,6 +84,7 @@ void Pipes::expect_output(Question& question, OnOutput on_output) {
 std::uint32_t Pipes::command(WebCommand question, OnOutput on_output) {
   Question q;
   expect_output(q, std::move(on_output));
+  q.too_long = !po::fits(question);
   q.send = [question = std::move(question)](po::Channel& channel, std::uint32_t serial) {
     channel.send(serial, question);
   };
@@ -133,7 +149,7 @@ bool Pipes::on_frame(Line& line, po::Frame& frame) {
   bool good = node.mapped().answer(frame, more);
   answering_ = 0;
   if (!good) {
-    node.mapped().lost(true);
+    node.mapped().lost(Lost::kSent);
     return false;
   }
   if (more && abandoned_) expect_output(node.mapped(), [](const CommandOutput&) {});
@@ -159,7 +175,7 @@ void Pipes::on_closed(Line& line, std::string_view why) {
       at = line.questions.erase(at);
     }
   }
-  for (Question& question : gone) question.lost(true);
+  for (Question& question : gone) question.lost(Lost::kSent);
   wait_for_pipes();
 }
 
@@ -187,7 +203,7 @@ void Pipes::give_up_waiting() {
       return over;
     });
   }
-  for (Question& question : gone) question.lost(false);
+  for (Question& question : gone) question.lost(Lost::kWaiting);
   wait_for_pipes();
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 
 #include "lib/channel.h"
@@ -58,12 +59,14 @@ struct AnswerTo<po::messages::WebAskStatus> : AnswerIs<po::messages::WebStatus, 
 template <>
 struct AnswerTo<po::messages::WebAskOrder> : AnswerIs<po::messages::WebOrder, true> {};
 
+inline constexpr std::string_view kTooLongText = "What was sent is too long.";
+
 class Pipes {
  public:
   /// How long a question waits for a module that is being started again.
   static constexpr std::chrono::seconds kPatience{5};
   /// A piece of what a command prints; the last one has `end`. When the pipe breaks or cannot be had, one
-  /// with `end`, exit code 75 and a sentence in `err`.
+  /// with `end`, exit code 75 and a sentence in `err`; exit code 1 for a command over its bound.
   using OnOutput = std::function<void(const po::messages::CommandOutput&)>;
 
   Pipes(const po::Loop& loop, po::Log& log, std::chrono::milliseconds patience = kPatience);
@@ -71,8 +74,8 @@ class Pipes {
   /// A new pipe; what was the pipe to that role is given up. Other roles than the three are passed over.
   void connect(po::messages::Role role, po::Fd fd);
 
-  /// A question to accounts. `then` is called from the loop, never inside ask(). Without an answer it gets
-  /// one that says kUnavailable.
+  /// A question to accounts. `then` is called from the loop, never inside ask(). Without an answer, or if the
+  /// question is over its bound and so cannot be sent, it gets one that says kUnavailable.
   template <class Q>
   void ask(Q question, std::function<void(typename AnswerTo<Q>::Type&)> then);
 
@@ -96,14 +99,20 @@ class Pipes {
 
  private:
   using Clock = std::chrono::steady_clock;
+  enum class Lost : unsigned char {
+    kWaiting,  ///< there was no pipe
+    kSent,     ///< the pipe broke
+    kTooLong,  ///< it was over its bound, and never sent
+  };
   struct Question {
     bool repeatable = false;
     bool sent = false;
+    bool too_long = false;
     /// Onto a new pipe.
     std::function<void(po::Channel&, std::uint32_t serial)> send;
     /// False for garbage. Sets `more` if further frames with this serial follow.
     std::function<bool(po::Frame&, bool& more)> answer;
-    std::function<void(bool sent)> lost;
+    std::function<void(Lost why)> lost;
     Clock::time_point waiting_since = Clock::now();
   };
   using Questions = std::unordered_map<std::uint32_t, Question>;
@@ -119,6 +128,7 @@ class Pipes {
   void expect_output(Question& question, OnOutput on_output);
   bool on_frame(Line& line, po::Frame& frame);
   void on_closed(Line& line, std::string_view why);
+  void refuse_too_long();
   void wait_for_pipes();
   void give_up_waiting();
 
@@ -129,7 +139,7 @@ class Pipes {
   std::uint32_t serial_ = 0;
   std::uint32_t answering_ = 0;  ///< the serial whose callback runs; 0: none
   bool abandoned_ = false;       ///< by that callback
-  po::Event patience_;
+  po::Event patience_, refuse_soon_;
 };
 
 template <class Q>
@@ -138,6 +148,7 @@ void Pipes::ask(Q question, std::function<void(typename AnswerTo<Q>::Type&)> the
   auto callback = std::make_shared<decltype(then)>(std::move(then));
   Question q;
   q.repeatable = AnswerTo<Q>::kRepeatable;
+  q.too_long = !po::fits(question);
   q.send = [question = std::move(question)](po::Channel& channel, std::uint32_t serial) {
     channel.send(serial, question);
   };
@@ -147,12 +158,14 @@ void Pipes::ask(Q question, std::function<void(typename AnswerTo<Q>::Type&)> the
     (*callback)(answer);
     return true;
   };
-  q.lost = [callback](bool sent) {
+  q.lost = [callback](Lost why) {
     A answer;
     if constexpr (requires { answer.standing; }) answer.standing = po::messages::WebStanding::kUnavailable;
-    if constexpr (requires { answer.text; })
-      if (sent && !AnswerTo<Q>::kRepeatable)
+    if constexpr (requires { answer.text; }) {
+      if (why == Lost::kTooLong) answer.text = kTooLongText;
+      if (why == Lost::kSent && !AnswerTo<Q>::kRepeatable)
         answer.text = "Contact was lost while this was being done. Look whether it was, before trying again.";
+    }
     (*callback)(answer);
   };
   put(lines_[0], std::move(q));

@@ -135,6 +135,8 @@ std::string selection_text(const Act& act) {
                              : "All that wait in the queue.";
 }
 
+constexpr std::size_t kMostHost = 300;  // octets; a name has 253
+
 void write_host_field(Html& h, const Act& act, std::string_view problem) {
   h.open("div", {{"class", "field stacked"}});
   h.element("label", {{"for", "to"}}, "Host");
@@ -143,7 +145,7 @@ void write_host_field(Html& h, const Act& act, std::string_view problem) {
                     {"value", act.to},
                     {"autocapitalize", "none"},
                     {"spellcheck", "false"},
-                    {"maxlength", 300},
+                    {"maxlength", kMostHost},
                     html::Attribute::unless_empty("aria-invalid", problem.empty() ? "" : "true"),
                     {"aria-describedby", problem.empty() ? "to-hint" : "to-error to-hint"}});
   if (!problem.empty()) h.element("p", {{"class", "error"}, {"id", "to-error"}}, problem);
@@ -251,6 +253,10 @@ void act_page(const VisitPtr& visit) {
   if (!act->query.problems.empty()) return visit->see_other(queue_address(act->query));
   if (!act->matching && act->ids.empty())
     return visit->see_other(act->back, "Nothing was done: select at least one message.", Tone::kWarning);
+  if (act->to.size() > kMostHost) {
+    act->to = shortened(act->to, kMostHost);
+    return ask_first(visit, act, "This is too long for a host.");
+  }
   if ((act->matching || act->action->asks) && !act->confirmed) return ask_first(visit, act);
   carry_out(visit, act);
 }

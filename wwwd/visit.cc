@@ -24,8 +24,12 @@ std::uint64_t Visit::number(std::size_t n) const {
 
 // ---- who asks
 
+static std::string_view unless_too_long(std::string_view token) {
+  return token.size() <= kMostToken ? token : std::string_view();
+}
+
 std::string_view Visit::token() const {
-  return token_.empty() ? request().cookie(session_cookie_name(request().https)) : token_;
+  return token_.empty() ? unless_too_long(request().cookie(session_cookie_name(request().https))) : token_;
 }
 
 void Visit::adopt_token(std::string token) {
@@ -36,7 +40,7 @@ void Visit::adopt_token(std::string token) {
 
 WebCaller Visit::caller() const {
   return {std::string(token()), request().client,
-          request().post() ? std::string(field("seal")) : std::string()};
+          request().post() ? std::string(unless_too_long(field("seal"))) : std::string()};
 }
 
 void Visit::know(std::function<void()> then) {

@@ -27,6 +27,9 @@ struct Printed {
 };
 inline constexpr std::size_t kMostPrinted = 4 << 20;
 
+/// Tokens and seals have 43 octets. What a browser sends instead of one, and is longer than this, is none.
+inline constexpr std::size_t kMostToken = 64;
+
 class Visit : public std::enable_shared_from_this<Visit> {
  public:
   Visit(std::shared_ptr<Exchange> exchange, Pipes& pipes, std::string host, Routes::Found found)

@@ -311,6 +311,21 @@ class Requests(HttpTest):
                 self.assertEqual(b"Not sent by this server" in answer.body, refused, answer)
                 self.assertEqual(answer.closes, refused)
 
+    def test_what_is_too_long_for_accounts_costs_nobody_the_pipe(self):
+        much, long_cookie = "x" * 200_000, "Cookie: post.office=" + "t" * 2048
+        with self.clear() as http:
+            for octets in (get("/accounts", long_cookie), post("/log-out", "seal=s", long_cookie),
+                           post("/log-in", f"login=user1&password={much}"),
+                           post("/log-in", f"login={much}&password=secret-of-the-test")):
+                self.assertEqual(http.ask(octets).status, 403)
+            answer = http.ask(post("/log-in", f"login=Postmaster&password={POSTMASTER_PASSWORD}"))
+            self.assertEqual(answer.status, 303, answer)
+            cookie = "Cookie: " + answer.get("set-cookie").split(";")[0]
+            self.assertEqual(http.ask(post("/account/passwords", f"name=a&seal={much}", cookie)).status, 403)
+            self.assertEqual(http.ask(post("/account/passwords", f"seal=s&name={much}", cookie)).status, 422)
+            self.assertEqual(http.ask(get("/accounts", cookie)).status, 200)
+        self.assertNotIn("event=pipe-closed", self.instance.log_text())
+
     def test_one_line_for_each_request_and_no_secret_in_it(self):
         with self.clear() as http:
             http.ask(get("/not-there-at-all?password=hidden-in-query"))

@@ -97,6 +97,40 @@ TEST_CASE("a question that waits too long is answered: unavailable") {
   CHECK(code == 75);
 }
 
+TEST_CASE("what is over its bound is never sent: it is answered from the loop, and the pipe is kept") {
+  Ends ends;
+  std::unique_ptr<Played> accounts;
+  bool connected = GENERATE(true, false);
+  if (connected) accounts = ends.connect(Role::kAccounts);
+  WebLook look;
+  look.caller.token = std::string(2048, 't');
+  WebMakePassword make;
+  make.name = std::string(3000, 'n');
+  WebCommand command;
+  command.words = {"import"};
+  command.input = std::string(WebCommand::kMax, 'i');
+  std::vector<WebStanding> got;
+  std::string text;
+  std::vector<CommandOutput> printed;
+  ends.pipes.ask<WebLook>(look, [&](WebSession& s) { got.push_back(s.standing); });
+  ends.pipes.ask<WebMakePassword>(make, [&](WebDone& d) { got.push_back(d.standing), text = d.text; });
+  ends.pipes.command(command, [&](const CommandOutput& o) { printed.push_back(o); });
+  std::uint32_t given_up = ends.pipes.command(command, [&](const CommandOutput& o) { printed.push_back(o); });
+  ends.pipes.abandon(Role::kAccounts, given_up);
+  CHECK(got.empty());
+  CHECK(printed.empty());
+  if (!connected) accounts = ends.connect(Role::kAccounts);
+  ends.turn();
+  CHECK(got == std::vector{WebStanding::kUnavailable, WebStanding::kUnavailable});
+  CHECK(text == "What was sent is too long.");
+  REQUIRE(printed.size() == 1);
+  CHECK(printed[0].end);
+  CHECK(printed[0].exit_code == 1);
+  CHECK(printed[0].err == "What was sent is too long.\n");
+  CHECK(accounts->asked.empty());
+  CHECK_FALSE(ends.pipes.hopeless(Clock::now() + 1h));
+}
+
 TEST_CASE("output comes in pieces, to the end or until nobody wants it") {
   Ends ends;
   auto queue = ends.connect(Role::kQueue);

@@ -68,6 +68,55 @@ TEST_CASE("what accounts says of the caller decides, whatever the page") {
   }
 }
 
+TEST_CASE("what is longer than anything that could be right is not asked of accounts, and costs nobody a pipe") {
+  Office office;
+  const std::string cookie = std::exchange(office.cookie, "__Host-post.office=" + std::string(2048, 't'));
+  CHECK(office.get("/accounts").status == 403);
+  const std::string address = "jane@podunk.edu", password(10240, 'p');
+  wwwd::Response denied = office.post("/log-in", {{"login", address}, {"password", password}}, false);
+  CHECK(denied.status == 403);
+  CHECK(has(denied.body, "Access denied"));
+  CHECK(office.post("/log-in", {{"login", std::string(321, 'l')}, {"password", "p"}}, false).status == 403);
+  CHECK(office.accounts->asked.empty());
+
+  office.cookie = cookie;
+  show_forms(office);
+  office.accounts->answers<WebAskAccess, WebAccess>([](const WebAskAccess&) { return good<WebAccess>(); });
+  std::string seal = "none";
+  office.accounts->answers<WebLogOut, WebDone>([&](const WebLogOut& out) {
+    seal = out.caller.seal;
+    return good<WebDone>();
+  });
+  CHECK(office.post("/log-out", {{"seal", std::string(2048, 's')}}).status == 303);
+  CHECK(seal.empty());
+  for (const auto& [path, field] : {std::pair{"/account/passwords", "name"}, {"/accounts/9/remove", "to"}}) {
+    wwwd::Response page =
+        office.post(path, {{"seal", "s"}, {"mail", "hand"}, {field, std::string(3000, 'x')}});
+    CHECK(page.status == 422);
+    CHECK(page.body.size() < 20'000);
+    CHECK(has(page.body, "class=\"error\""));
+  }
+  std::vector<std::string> words;
+  office.accounts->answers<WebAskOrder, WebOrder>([&](const WebAskOrder& ask) {
+    words = ask.words;
+    return WebOrder{WebStanding::kGood, "sealed"};
+  });
+  office.queue->hears<CarryOut>([&](std::uint32_t serial, const CarryOut&) {
+    office.queue->send(serial, CommandOutput{"{\"recipients\": 2, \"messages\": 1}", {}, true, 0});
+  });
+  wwwd::Response again = office.post("/queue/act", {{"seal", "s"},
+                                                    {"action", "reroute"},
+                                                    {"scope", "matching"},
+                                                    {"confirmed", "yes"},
+                                                    {"to", std::string(70'000, 'h')}});
+  CHECK(again.status == 422);
+  CHECK(has(again.body, "class=\"error\""));
+  CHECK(words == std::vector<std::string>{"queue", "summary", "--json", "--limit=1"});
+  for (std::uint16_t kind : office.accounts->asked)
+    CHECK((kind != WebLogIn::kType && kind != WebMakePassword::kType && kind != WebRemove::kType));
+  CHECK(office.get("/account/passwords").status == 200);
+}
+
 TEST_CASE("a form goes to accounts with token, seal and revision, then its page says what was done") {
   Office office;
   std::vector<WebSubmitForm> sent;
