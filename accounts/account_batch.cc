@@ -168,6 +168,8 @@ po::Result<bool> AccountBatch::add_again(const directory::Account& account,
   ok = directory_.take_back_errands(account.id);
   if (ok) ok = directory_.add_numbered(account);
   if (ok) ok = keep_history(account.id, {}, Revision::Kind::kAdded);
+  // Whatever a removal that was cut short left under this number must not let anybody in again.
+  if (ok) ok = secrets_.remove(account.id);
   if (!ok) return tl::make_unexpected(ok.error());
   passwords_.push_back({account.id, {}, {}});
   return true;

@@ -496,7 +496,8 @@ po::Result<Outcome> remove(Administration& admin, const Caller& caller, const Re
   if (!ok) return tl::make_unexpected(ok.error());
   auto generation = change->commit();
   if (!generation) return tl::make_unexpected(generation.error());
-  // The account is gone; a hash that stayed behind would belong to nobody.
+  // The account is gone. What a crash or a full disk leaves here belongs to nobody, and goes before the
+  // number has an account again (AccountBatch::add_again).
   auto secrets = admin.secrets().begin();
   if (secrets && secrets->remove(account->id)) (void)secrets->commit();
   return done(account->id, *generation, std::move(lines));

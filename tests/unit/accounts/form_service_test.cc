@@ -369,6 +369,27 @@ TEST_CASE("removal: what becomes of the mail, and back again") {
   CHECK(undo(*desk.admin, desk.caller, desk.jane, removed->revision)->what == What::kRefused);
 }
 
+TEST_CASE("an account that is made again has nothing of what a cut-short removal left of its secrets") {
+  Desk desk;
+  auto removed = remove(*desk.admin, desk.caller, {.account = 2, .hand_to = std::nullopt});
+  REQUIRE(removed);
+  auto left = desk.admin->secrets().begin();
+  REQUIRE(left);
+  REQUIRE(left->set_password(2, "$7$hash"));
+  accounts::AppPassword phone;
+  phone.id = 1;
+  REQUIRE(left->put_app_password(2, phone));
+  REQUIRE(left->set_known(2, "192.0.2.7", 1'700'000'000));
+  REQUIRE(left->set_sign_ins(2, {accounts::SignIn{}}));
+  REQUIRE(left->commit());
+  REQUIRE(undo(*desk.admin, desk.caller, desk.jane, removed->revision)->what == What::kChanged);
+  const accounts::Secrets& secrets = desk.admin->secrets();
+  CHECK(secrets.password(2).value().empty());
+  CHECK(secrets.app_passwords(2)->empty());
+  CHECK(secrets.known(2, "192.0.2.7", 1'700'000'000).value() == 0);
+  CHECK(secrets.sign_ins(2)->empty());
+}
+
 TEST_CASE("a new account with a mailbox is greeted, if the Greeting says so") {
   Desk desk;
   auto reader = directory::Reader::open(desk.folder + "/directory", "mail.podunk.edu");
