@@ -40,8 +40,8 @@ po::Result<AccountBatch> AccountBatch::begin(Administration& administration, con
   if (!secrets) return tl::make_unexpected(secrets.error());
   auto directory = administration.directory().begin();
   if (!directory) return tl::make_unexpected(directory.error());
-  return AccountBatch(administration, caller, std::move(*directory), std::move(*secrets), **settings,
-                      std::move(*begin_as));
+  return AccountBatch(administration, caller, std::move(*directory), std::move(*secrets),
+                      std::move(*settings), std::move(*begin_as));
 }
 
 std::string AccountBatch::taken_by(std::uint64_t account) const {
@@ -71,10 +71,10 @@ po::Result<void> AccountBatch::check_names(const directory::Account& account, co
 
 po::Result<void> AccountBatch::check_number_of_accounts(int line,
                                                         std::vector<form::Problem>& problems) const {
-  if (settings_.most_accounts == 0) return {};
+  if (settings_->most_accounts == 0) return {};
   auto there = directory_.accounts();
   if (!there) return tl::make_unexpected(there.error());
-  if (*there >= settings_.most_accounts)
+  if (*there >= settings_->most_accounts)
     problems.push_back(
         {line, {}, {}, fmt::format("there are {} accounts; Maximum-Accounts allows no more", *there)});
   return {};
@@ -114,7 +114,7 @@ po::Result<void> AccountBatch::keep_history(std::uint64_t account, Lines lines, 
 
 po::Result<std::uint64_t> AccountBatch::store_new(directory::Account account, std::uint64_t number) {
   // One that brings its number along was there before: it comes back from an export.
-  bool greet = settings_.send_greeting && account.pop3_delivery && number == 0;
+  bool greet = settings_->send_greeting && account.pop3_delivery && number == 0;
   std::string address = account.addresses.empty() ? std::string() : account.addresses[0];
   po::Result<std::uint64_t> id = number;
   if (number != 0) {
@@ -200,7 +200,7 @@ po::Result<AccountBatch::Changed> AccountBatch::change(const directory::Account&
 }
 
 po::Result<void> AccountBatch::set_settings(const directory::Settings& settings, const FormLines& lines) {
-  settings_ = settings;
+  settings_ = std::make_shared<const directory::Settings>(settings);
   directory_changed_ = true;
   auto ok = directory_.set_settings(settings);
   for (const auto& [form_name, form_lines] : lines)

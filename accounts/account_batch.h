@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,7 +55,7 @@ class AccountBatch {
 
   /// Within the batch.
   [[nodiscard]] const directory::Change& directory() const { return directory_; }
-  [[nodiscard]] const directory::Settings& settings() const { return settings_; }
+  [[nodiscard]] const directory::Settings& settings() const { return *settings_; }
 
   /// Hashes the plain passwords, then secrets, then directory: a crash between the two leaves hashes of
   /// accounts that do not exist, and the next account with such a number replaces them. The generation; 0 if
@@ -63,12 +64,12 @@ class AccountBatch {
 
  private:
   AccountBatch(Administration& admin, Caller caller, directory::Change d, SecretsChange s,
-               const directory::Settings& settings, directory::Account begin_as)
+               std::shared_ptr<const directory::Settings> settings, directory::Account begin_as)
       : admin_(&admin),
         caller_(std::move(caller)),
         directory_(std::move(d)),
         secrets_(std::move(s)),
-        settings_(settings),
+        settings_(std::move(settings)),
         begin_as_(std::move(begin_as)) {}
   po::Result<void> check_names(const directory::Account& account, const form::Parsed& where,
                                std::vector<form::Problem>& problems);
@@ -91,7 +92,7 @@ class AccountBatch {
   Caller caller_;
   directory::Change directory_;
   SecretsChange secrets_;
-  directory::Settings settings_;
+  std::shared_ptr<const directory::Settings> settings_;
   directory::Account begin_as_;  ///< the Default Account
   std::vector<Password> passwords_;
   std::map<std::uint64_t, int> lines_;  ///< where the forms of new accounts begin

@@ -102,9 +102,14 @@ po::Result<std::optional<Account>> Writer::find(std::string_view login, std::str
 po::Result<std::shared_ptr<const Settings>> Writer::settings() const {
   auto txn = lmdb::Txn::begin(env_, MDB_RDONLY);
   if (!txn) return tl::make_unexpected(txn.error());
-  return record::get_settings(*txn, tables_).map([](Settings&& s) {
-    return std::make_shared<const Settings>(std::move(s));
-  });
+  auto revision = record::get_number(*txn, tables_.meta, record::kMetaSettings);
+  if (!revision) return tl::make_unexpected(revision.error());
+  std::lock_guard lock(settings_mutex_);
+  if (settings_ && settings_->revision == *revision) return settings_;
+  auto read = record::get_settings(*txn, tables_);
+  if (!read) return tl::make_unexpected(read.error());
+  settings_ = std::make_shared<const Settings>(std::move(*read));
+  return settings_;
 }
 
 std::uint64_t Writer::generation() const {

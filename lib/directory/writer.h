@@ -104,6 +104,7 @@ class Writer {
   /// By login name, else by address (canonical): one transaction.
   [[nodiscard]] po::Result<std::optional<Account>> find(std::string_view login,
                                                         std::string_view address) const;
+  /// The same object for as long as no form of the settings changes.
   [[nodiscard]] po::Result<std::shared_ptr<const Settings>> settings() const;
   [[nodiscard]] std::uint64_t generation() const;
   [[nodiscard]] po::Result<std::size_t> accounts() const;  ///< how many there are
@@ -148,6 +149,8 @@ class Writer {
   mutable std::mutex touches_mutex_;
   std::deque<Touch> touches_;       ///< under touches_mutex_
   std::uint64_t touches_from_ = 0;  ///< under it: changes behind this generation are all in touches_
+  mutable std::mutex settings_mutex_;
+  mutable std::shared_ptr<const Settings> settings_;  ///< under settings_mutex_: as they were read last
   bool broken_ = false;  ///< a commit met an I/O error: what the file holds is known only after a restart
 };
 

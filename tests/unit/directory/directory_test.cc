@@ -286,12 +286,16 @@ TEST_CASE("a change that is dropped did not happen; one that is committed is see
   CHECK(reader.generation() == 2);
   auto before = reader.settings().value();
   CHECK(reader.settings().value() == before);  // the same object while no form changed
+  auto written = both.writer->settings().value();
+  CHECK(both.writer->settings().value() == written);
   auto change = both.writer->begin();
   Settings settings;
   settings.max_recipients = 123;
   REQUIRE(change->set_settings(settings));
   REQUIRE(change->commit());
   CHECK(reader.settings().value()->max_recipients == 123);
+  CHECK(both.writer->settings().value()->max_recipients == 123);
+  CHECK(written->max_recipients != 123);  // whoever still has the old ones keeps them
 }
 
 TEST_CASE("resolving and routing by the settings of now") {
