@@ -37,24 +37,42 @@ std::string name_key(std::string_view name) {
   return key;
 }
 
-const Field* Form::find(std::string_view field_name) const {
-  std::string key = name_key(field_name);
-  if (key.empty()) return nullptr;
-  for (const Section& section : sections) {
-    for (const Field& field : section.fields) {
-      if (name_key(field.name) == key) return &field;
-      for (std::string_view also : field.also)
-        if (name_key(also) == key) return &field;
-    }
+bool same_name(std::string_view a, std::string_view b) {
+  auto skip = [](std::string_view& text) {
+    while (!text.empty() && !po::is_alnum(text[0])) text.remove_prefix(1);
+    return !text.empty();
+  };
+  for (;;) {
+    bool more = skip(a);
+    if (skip(b) != more) return false;
+    if (!more) return true;
+    if (po::ascii_lower(a[0]) != po::ascii_lower(b[0])) return false;
+    a.remove_prefix(1);
+    b.remove_prefix(1);
   }
+}
+
+bool Field::is_named(std::string_view text) const {
+  if (same_name(text, name)) return true;
+  return std::any_of(also.begin(), also.end(),
+                     [&](std::string_view other) { return same_name(text, other); });
+}
+
+const Field* Form::find(std::string_view field_name) const {
+  // What this program printed itself has the name as it is declared.
+  for (const Section& section : sections)
+    for (const Field& field : section.fields)
+      if (field.name == field_name) return &field;
+  for (const Section& section : sections)
+    for (const Field& field : section.fields)
+      if (field.is_named(field_name)) return &field;
   return nullptr;
 }
 
 bool Form::is_named(std::string_view text) const {
-  std::string key = name_key(text);
-  if (key == name_key(name) || key == name_key(title)) return true;
+  if (same_name(text, name) || same_name(text, title)) return true;
   return std::any_of(also.begin(), also.end(),
-                     [&](std::string_view other) { return name_key(other) == key; });
+                     [&](std::string_view other) { return same_name(text, other); });
 }
 
 std::string Problem::text() const {

@@ -57,6 +57,8 @@ struct Field {
   Who change = Who::kPostmaster;
 
   [[nodiscard]] bool list() const { return multiple || type == Type::kLines; }
+  /// Whether this is one of its names, letter case, spaces and punctuation aside.
+  [[nodiscard]] bool is_named(std::string_view text) const;
 };
 
 struct Section {
@@ -94,5 +96,7 @@ struct Problem {
 
 /// Lower-case letters and digits of a name: what names are compared by.
 [[nodiscard]] std::string name_key(std::string_view name);
+/// Whether both have the same name_key(), without making it: a file has many lines.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
 
 }  // namespace form

@@ -174,7 +174,7 @@ bool Parser::begins_form(std::string_view line) const {
   if (!form_) return false;
   auto colon = line.find(':');
   if (line.empty() || line[0] == '[' || line[0] == '(' || colon == std::string_view::npos) return false;
-  return form_->find(line.substr(0, colon)) == &form_->first();
+  return form_->first().is_named(line.substr(0, colon));
 }
 
 void Parser::read_line(std::string_view line, Parsed& into) {
@@ -206,7 +206,7 @@ void Parser::read_heading(const Form* named, std::string_view title, Parsed& int
 
 /// True if the line is Form-Revision.
 bool Parser::read_revision(std::string_view name, std::string_view rest, Parsed& into) {
-  if (name_key(name) != name_key(kRevisionField)) return false;
+  if (!same_name(name, kRevisionField)) return false;
   field_name_ = kRevisionField;
   in_ = In::kUnknownField;  // what stands below it is not its own
   rest = po::trim(rest);
@@ -229,7 +229,7 @@ void Parser::read_field(std::string_view line, Parsed& into) {
   std::string_view name = po::trim(line.substr(0, colon));
   in_ = In::kUnknownField;
   field_name_.clear();
-  if (colon == line.size() || name_key(name).empty())
+  if (colon == line.size() || same_name(name, {}))
     return problem(into, "a line of a form is Field-Name: [value]", std::string(line));
   field_name_ = name.substr(0, 100);  // Problem::text() makes it fit to be shown
   if (!form_) {

@@ -291,6 +291,27 @@ TEST_CASE("forms are found by name and by title") {
   }
 }
 
+TEST_CASE("a field is found by each of its names, and by nothing else") {
+  for (const form::Form* f : form::all_forms()) {
+    for (const auto& section : f->sections) {
+      for (const auto& field : section.fields) {
+        std::vector<std::string_view> own{field.name};
+        own.insert(own.end(), field.also.begin(), field.also.end());
+        for (std::string_view name : own) {
+          CAPTURE(f->name, name);
+          CHECK(f->find(name) == &field);
+          CHECK(f->find(form::name_key(name)) == &field);
+          CHECK(f->find(" -" + std::string(name) + "!") == &field);
+          CHECK(f->find(std::string(name) + "x") == nullptr);
+          CHECK(f->find(name.substr(0, name.size() - 1)) == nullptr);
+        }
+      }
+    }
+    CHECK(f->find("") == nullptr);
+    CHECK(f->find(" -!") == nullptr);
+  }
+}
+
 TEST_CASE("what an owner sees is made from Account Data: he changes what is his, the rest is shown") {
   const form::Form& all = form::account_data();
   const form::Form& own = form::individual_account_information();
