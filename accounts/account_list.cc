@@ -175,6 +175,11 @@ std::vector<bool> AccountList::matching(std::string_view search) const {
   return matches;
 }
 
+po::Result<void> AccountList::make_ready() {
+  std::lock_guard lock(mutex_);
+  return refresh();
+}
+
 po::Result<AccountList::Found> AccountList::find(const ListQuery& query) {
   std::lock_guard lock(mutex_);
   if (auto ok = refresh(); !ok) return tl::make_unexpected(ok.error());

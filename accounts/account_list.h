@@ -1,7 +1,8 @@
 // The list of accounts as an index in memory, so that a page of it is quick at 100,000 accounts: what a
-// search looks at, in one piece, and the accounts in each order. It is made when it is asked for first and
-// then kept in step with what changed (directory::Writer::touched_since). About 150 octets for each account.
-// Callers: account_commands, accounts/web_*.cc; any thread.
+// search looks at, in one piece, and the accounts in each order. It is made and kept in step with what
+// changed (directory::Writer::touched_since) when it is asked for; the running system asks at its start and
+// after each change, so that no page waits for it. About 150 octets for each account. Callers:
+// account_commands, accounts/web_*.cc; any thread.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,9 @@ class AccountList {
   explicit AccountList(const directory::Writer& directory) : directory_(directory) {}
   AccountList(const AccountList&) = delete;
   AccountList& operator=(const AccountList&) = delete;
+
+  /// Takes until the index says what the directory says now.
+  [[nodiscard]] po::Result<void> make_ready();
 
   [[nodiscard]] po::Result<Listing> list(const ListQuery& query);
 

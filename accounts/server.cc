@@ -8,11 +8,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookAgain{20};
 
-/// So that no page of the list of accounts has to wait until its index is made.
-void keep_list_ready(Threads& writer, const Administration& administration) {
-  writer.run([&administration] { (void)administration.list().find({.search = {}, .limit = 0}); }, [] {});
-}
-
 }  // namespace
 
 Server::Server(po::Module& module, Administration& administration)
@@ -28,7 +23,7 @@ Server::Server(po::Module& module, Administration& administration)
                [this] { administration_.directory().hold_young(); });
   authenticator_.reach_saslauthd(
       [this](Authenticator::Connected connected) { ask_for_saslauthd(std::move(connected)); });
-  keep_list_ready(writer_, administration_);
+  web_.keep_list_ready();
 }
 
 CommandServer::Parts Server::command_parts() {
@@ -115,7 +110,7 @@ void Server::announce_changes() {
   if (now == announced_) return;
   announced_ = now;
   module_.notify_directory(now);
-  keep_list_ready(writer_, administration_);
+  web_.keep_list_ready();
 }
 
 po::Counters Server::counters() {

@@ -69,6 +69,11 @@ void WebServer::take(const messages::Peer& peer, po::Fd socket) {
       });
 }
 
+/// A list that cannot be made now says so to whoever asks for it.
+void WebServer::keep_list_ready() {
+  readers_.run([&admin = parts_.administration] { (void)admin.list().make_ready(); }, [] {});
+}
+
 template <class M>
 bool WebServer::handle(Asker asker, po::Frame& frame, void (WebServer::*act)(Asker, M)) {
   M ask;

@@ -52,6 +52,9 @@ class WebServer {
   /// A wwwd's pipe.
   void take(const po::messages::Peer& peer, po::Fd socket);
   void on_administered(std::uint32_t serial, const po::messages::AdministerAnswer& answer);
+  /// At the start and after each change of the directory: so that no page of the list of accounts has to wait
+  /// until its index is made, and no change either.
+  void keep_list_ready();
   [[nodiscard]] std::size_t pipes() const { return pipes_.size(); }
   [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
 
