@@ -149,14 +149,17 @@ WebServer::Looked WebServer::look(const messages::WebCaller& caller, Needs needs
   who.postmaster = rights->postmaster;
   who.standing = WebStanding::kGood;
   if (whom == For::kPostmaster && !who.postmaster) who.standing = WebStanding::kNotAllowed;
-  if (needs == Needs::kSeal && !po::same_octets(caller.seal, who.session.seal)) {
-    parts_.log.event("web-forged")
-        .kv("web", who.session.id)
-        .kv("account", who.session.account)
-        .kv("client", po::address_text(who.client));
-    who.standing = WebStanding::kForged;
-  }
+  if (needs == Needs::kSeal) check_seal(who, caller);
   return who;
+}
+
+void WebServer::check_seal(Looked& who, const messages::WebCaller& caller) {
+  if (po::same_octets(caller.seal, who.session.seal)) return;
+  parts_.log.event("web-forged")
+      .kv("web", who.session.id)
+      .kv("account", who.session.account)
+      .kv("client", po::address_text(who.client));
+  who.standing = WebStanding::kForged;
 }
 
 void WebServer::ended(const WebSession& session, std::string_view why) {
@@ -349,7 +352,7 @@ void WebServer::on_order(Asker asker, messages::WebAskOrder ask) {
   OrderRight right = order_right(ask.words, who.account, who.postmaster);
   if (right == OrderRight::kNone) return refuse<messages::WebOrder>(asker, WebStanding::kNotAllowed);
   if (right == OrderRight::kChanges) {
-    who = look(ask.caller, Needs::kSeal);
+    check_seal(who, ask.caller);
     if (!who.good()) return refuse<messages::WebOrder>(asker, who.standing);
     parts_.log.event("web-order")
         .kv("web", who.session.id)

@@ -124,6 +124,8 @@ class WebServer {
   };
 
   Looked look(const po::messages::WebCaller& caller, Needs needs = Needs::kNothing, For whom = For::kAnybody);
+  /// Of a caller who is good so far.
+  void check_seal(Looked& who, const po::messages::WebCaller& caller);
   [[nodiscard]] static Caller caller_of(const Looked& who);
   bool take_job(Asker asker);
   void end_job(Asker asker);
