@@ -22,11 +22,12 @@ using form::Problem;
 constexpr std::size_t kBatch = 1000;    // forms in one commit of --keep-going
 constexpr std::size_t kMostNamed = 20;  // accounts named one by one in an answer
 
-form::CheckContext context_of_new(const Administration& admin) {
+po::Result<form::CheckContext> context_of_new(const Administration& admin) {
   auto settings = admin.directory().settings();
-  return {.completion_domain = admin.completion_domain(),
-          .whole = true,
-          .min_password = settings ? (*settings)->min_password_length : form::CheckContext{}.min_password};
+  if (!settings) return tl::make_unexpected(settings.error());
+  form::CheckContext context = check_context(admin, **settings);
+  context.whole = true;
+  return context;
 }
 
 Subject account_data_of(std::uint64_t account) {
@@ -99,9 +100,10 @@ class Adder {
 
   CommandResult run(std::string_view input) {
     form::Parser parser(form::account_data(), input);
-    form::CheckContext check_context = context_of_new(office_.admin);
+    auto context = context_of_new(office_.admin);
+    if (!context) return failed(context.error());
     while (auto parsed = parser.next()) {
-      if (auto ok = take(*parsed, check_context); !ok) return fail(ok.error());
+      if (auto ok = take(*parsed, *context); !ok) return fail(ok.error());
       if (keep_going_ && in_batch_ == kBatch)
         if (auto ok = commit(); !ok) return fail(ok.error());
     }
@@ -112,10 +114,10 @@ class Adder {
   }
 
  private:
-  po::Result<void> take(const form::Parsed& parsed, const form::CheckContext& check_context) {
+  po::Result<void> take(const form::Parsed& parsed, const form::CheckContext& context) {
     ++forms_;
     std::size_t before = problems_.size();
-    form::Values values = form::check(form::account_data(), parsed, check_context, problems_);
+    form::Values values = form::check(form::account_data(), parsed, context, problems_);
     if (problems_.size() != before) return {};
     if (!batch_) {
       auto batch = AccountBatch::begin(office_.admin, office_.caller);
@@ -182,8 +184,10 @@ bool options_to_fields(Words& words) {
 }
 
 CommandResult add_one(const Office& office, const Words& words) {
+  auto context = context_of_new(office.admin);
+  if (!context) return failed(context.error());
   Submission submission;
-  submission.given = form::read_words(form::account_data(), words, {}, context_of_new(office.admin));
+  submission.given = form::read_words(form::account_data(), words, {}, *context);
   auto outcome = submit(office.admin, office.caller, account_data_of(0), submission);
   if (!outcome) return failed(outcome.error());
   if (outcome->what == Outcome::What::kRefused) return refused(outcome->problems, "nothing was added");

@@ -21,8 +21,7 @@ po::Result<std::unique_ptr<Administration>> Administration::open(const Options& 
 
 std::string Administration::completion_domain() const {
   auto settings = directory_->settings();
-  if (!settings || (*settings)->completion_domain.empty()) return hostname_;
-  return (*settings)->completion_domain;
+  return settings ? completion_domain(**settings) : hostname_;
 }
 
 }  // namespace accounts

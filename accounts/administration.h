@@ -43,6 +43,9 @@ class Administration {
   void set_facts(SystemFacts facts) { facts_ = std::move(facts); }
   /// Address-Completion-Domain, or the host name.
   [[nodiscard]] std::string completion_domain() const;
+  [[nodiscard]] const std::string& completion_domain(const directory::Settings& settings) const {
+    return settings.completion_domain.empty() ? hostname_ : settings.completion_domain;
+  }
 
  private:
   Administration() = default;

@@ -161,10 +161,7 @@ class Change {
   po::Result<Outcome> run() {
     auto settings = admin_.directory().settings();
     if (!settings) return tl::make_unexpected(settings.error());
-    context_ = {.completion_domain = (*settings)->completion_domain.empty() ? admin_.hostname()
-                                                                            : (*settings)->completion_domain,
-                .who = caller_.rights,
-                .min_password = (*settings)->min_password_length};
+    context_ = check_context(admin_, **settings, caller_.rights);
     if (subject_.form == &form::list_of_accounts()) return po::permanent("this form is shown only");
     if (subject_.form == &form::default_account()) return default_account();
     if (!form::is_of_account(*subject_.form)) return settings_form(**settings);
@@ -420,6 +417,13 @@ std::string list_line(const Account& account) {
   return fmt::format("{:>8}  {:<40}  {}{}", account.id,
                      account.addresses.empty() ? std::string() : account.addresses[0], account.name,
                      account.locked ? "  (locked)" : "");
+}
+
+form::CheckContext check_context(const Administration& admin, const directory::Settings& settings,
+                                 form::Who who) {
+  return {.completion_domain = admin.completion_domain(settings),
+          .who = who,
+          .min_password = settings.min_password_length};
 }
 
 po::Result<Shown> show(const Administration& admin, const Caller& caller, const Subject& subject) {

@@ -15,6 +15,7 @@
 #include "accounts/administration.h"
 #include "lib/directory/history.h"
 #include "lib/error.h"
+#include "lib/form/check.h"
 #include "lib/form/form.h"
 #include "lib/form/text.h"
 
@@ -62,6 +63,11 @@ struct Outcome {
 
 /// A line of the List of Accounts: number, primary address, name, whether it is locked. No line end.
 [[nodiscard]] std::string list_line(const directory::Account& account);
+
+/// What these settings mean for the check of a form.
+[[nodiscard]] form::CheckContext check_context(const Administration& admin,
+                                               const directory::Settings& settings,
+                                               form::Who who = form::Who::kPostmaster);
 
 /// Permanent failure: there is no such account, or the caller may not see it.
 [[nodiscard]] po::Result<Shown> show(const Administration& admin, const Caller& caller,

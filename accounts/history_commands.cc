@@ -117,9 +117,10 @@ class FormCommandRun {
     } else {
       auto shown = show(office_.admin, office_.caller, what_.subject);
       if (!shown) return failed(shown.error());
-      form::CheckContext context{.completion_domain = office_.admin.completion_domain(),
-                                 .who = office_.caller.rights};
-      submission.given = form::read_words(*what_.subject.form, words, shown->values, context);
+      auto settings = office_.admin.directory().settings();
+      if (!settings) return failed(settings.error());
+      submission.given = form::read_words(*what_.subject.form, words, shown->values,
+                                          check_context(office_.admin, **settings, office_.caller.rights));
     }
     if (options_.number) submission.seen = options_.number;
     auto outcome = submit(office_.admin, office_.caller, what_.subject, submission);

@@ -43,8 +43,8 @@ class Import {
     batch_.emplace(std::move(*batch));
     before_ = after_ = batch_->settings();
     if (auto ok = read_system_forms(); !ok) return ok;
-    context_ = context_of(before_);
-    context_ = context_of(wanted_settings());
+    context_ = check_context(office_.admin, before_);
+    context_ = check_context(office_.admin, wanted_settings());
     if (auto ok = put_system_forms(); !ok) return ok;
     if (auto ok = read_accounts(); !ok) return ok;
     if (auto ok = check_after(); !ok) return ok;
@@ -117,12 +117,6 @@ class Import {
              fmt::format("a second form {}, the first is in line {}", name, earlier->second.line)});
     }
     return {};
-  }
-
-  [[nodiscard]] form::CheckContext context_of(const directory::Settings& settings) const {
-    return {.completion_domain =
-                settings.completion_domain.empty() ? office_.admin.hostname() : settings.completion_domain,
-            .min_password = settings.min_password_length};
   }
 
   /// What the file makes of the settings, right or wrong: its forms are checked with the completion domain
