@@ -77,17 +77,17 @@ CommandResult list_accounts(const Office& office, Words words) {
   auto found = office.admin.list().find(query);
   if (!found) return failed(found.error());
   CommandResult result;
+  std::vector<std::string> objects;
   for (std::uint64_t id : found->ids) {
     auto account = office.admin.directory().account(id);
     if (!account) return failed(account.error());
     if (!*account) continue;
     if (json)
-      result.out += (result.out.empty() ? "[" : ",\n ") +
-                    form::to_json(form::account_data(), account_values(**account));
+      objects.push_back(form::to_json(form::account_data(), account_values(**account)));
     else
       result.out += list_line(**account) + "\n";
   }
-  if (json) result.out += result.out.empty() ? "[]\n" : "]\n";
+  if (json) result.out = json_lines(objects);
   return result;
 }
 

@@ -24,13 +24,6 @@ std::string time_text(std::int64_t seconds) {
   return fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
 
-/// In an array of JSON, one a line.
-std::string json_array(const std::vector<std::string>& objects) {
-  std::string out;
-  for (const std::string& object : objects) out += (out.empty() ? "[" : ",\n ") + object;
-  return out.empty() ? "[]\n" : out + "]\n";
-}
-
 CommandResult list_passwords(const Office& office, const Account& account, bool json) {
   auto all = office.admin.secrets().app_passwords(account.id);
   if (!all) return failed(all.error());
@@ -45,7 +38,7 @@ CommandResult list_passwords(const Office& office, const Account& account, bool 
                                 time_text(p.made), time_text(p.used),
                                 p.used_from.empty() ? "" : " from " + p.used_from);
   }
-  if (json) result.out = json_array(objects);
+  if (json) result.out = json_lines(objects);
   return result;
 }
 
@@ -85,7 +78,7 @@ CommandResult list_sign_ins(const Office& office, const Account& account, bool j
       result.out += fmt::format("{}  {:<10}  {:<24}  {:>5}  {}\n", time_text(s.last), service_name(s.service),
                                 s.from, s.count, po::for_terminal(s.by));
   }
-  if (json) result.out = json_array(objects);
+  if (json) result.out = json_lines(objects);
   return result;
 }
 

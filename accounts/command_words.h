@@ -32,6 +32,9 @@ bool take_option(Words& words, std::string_view option, std::vector<std::string>
 /// All problems, one a line; a file with thousands shows the first of them.
 [[nodiscard]] CommandResult refused(const std::vector<form::Problem>& problems, std::string_view consequence);
 
+/// An array of JSON, one of its objects a line.
+[[nodiscard]] std::string json_lines(const std::vector<std::string>& objects);
+
 /// `*` and `?`, letter case aside; a pattern without either matches anywhere inside.
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view text);
 

@@ -171,6 +171,12 @@ CommandResult refused(const std::vector<form::Problem>& problems, std::string_vi
   return result;
 }
 
+std::string json_lines(const std::vector<std::string>& objects) {
+  std::string out;
+  for (const std::string& object : objects) out.append(out.empty() ? "[" : ",\n ").append(object);
+  return out.empty() ? "[]\n" : out + "]\n";
+}
+
 bool matches_pattern(std::string_view pattern, std::string_view text) {
   if (pattern.find_first_of("*?") != std::string::npos) return po::matches_wildcards(pattern, text);
   return po::ascii_lower(text).find(po::ascii_lower(pattern)) != std::string::npos;

@@ -17,13 +17,7 @@ namespace {
 
 using directory::Revision;
 using What = Outcome::What;
-
-template <class T, class F>
-std::string json_array(const std::vector<T>& list, F&& text_of) {
-  std::string out = "[";
-  for (const T& item : list) out += (out.size() > 1 ? ", " : "") + text_of(item);
-  return out + "]";
-}
+using form::json_array;
 
 std::string problem_json(const form::Problem& problem) {
   return fmt::format("{{\"line\": {}, \"field\": {}, \"value\": {}, \"rule\": {}}}", problem.line,

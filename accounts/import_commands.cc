@@ -12,6 +12,7 @@
 #include "lib/form/changes.h"
 #include "lib/form/check.h"
 #include "lib/form/forms.h"
+#include "lib/form/json.h"
 #include "lib/form/settings_form.h"
 #include "lib/text.h"
 
@@ -74,17 +75,14 @@ class Import {
   }
 
   [[nodiscard]] std::string json(bool done) const {
-    std::string out = fmt::format(
-        "{{\"done\": {}, \"forms\": {}, \"added\": {}, \"changed\": {}, \"same\": {}, \"effects\": [",
-        done ? "true" : "false", system_changed_, added_, changed_, same_);
-    for (const Effect& effect : effects_) {
-      out += fmt::format("{}{{\"form\": {}, \"changes\": [", &effect == &effects_.front() ? "" : ", ",
-                         po::json_string(effect.what));
-      for (const Revision::Line& line : effect.lines)
-        out += (&line == &effect.lines.front() ? "" : ", ") + form::change_json(line);
-      out += "]}";
-    }
-    return out + "]}\n";
+    auto effect_json = [](const Effect& effect) {
+      return fmt::format("{{\"form\": {}, \"changes\": {}}}", po::json_string(effect.what),
+                         form::json_array(effect.lines, form::change_json));
+    };
+    return fmt::format(
+        "{{\"done\": {}, \"forms\": {}, \"added\": {}, \"changed\": {}, \"same\": {}, \"effects\": {}}}\n",
+        done ? "true" : "false", system_changed_, added_, changed_, same_,
+        form::json_array(effects_, effect_json));
   }
 
  private:

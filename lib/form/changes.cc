@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "lib/form/json.h"
 #include "lib/text.h"
 
 namespace form {
@@ -33,12 +34,6 @@ std::string signed_values(const List& list, std::string_view sign) {
   std::string out;
   for (const std::string& value : list) out += fmt::format(" {} [{}]", sign, escape_value(value));
   return out;
-}
-
-std::string json_list(const List& list) {
-  std::string out = "[";
-  for (const std::string& value : list) out += (out.size() > 1 ? ", " : "") + po::json_string(value);
-  return out + "]";
 }
 
 }  // namespace
@@ -80,7 +75,7 @@ std::string change_text(const directory::Revision::Line& line) {
 
 std::string change_json(const directory::Revision::Line& line) {
   return fmt::format("{{\"field\": {}, \"before\": {}, \"after\": {}}}", po::json_string(line.field),
-                     json_list(line.before), json_list(line.after));
+                     json_array(line.before, po::json_string), json_array(line.after, po::json_string));
 }
 
 }  // namespace form

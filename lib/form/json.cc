@@ -23,12 +23,9 @@ std::string json_value(const Field& field, const std::string& value) {
 std::string json_field(const Field& field, const Values& values) {
   auto found = values.find(field.name);
   bool empty = found == values.end() || found->second.empty();
+  if (field.list() && empty) return "[]";
   if (!field.list()) return empty ? "null" : json_value(field, found->second[0]);
-  std::string out = "[";
-  if (!empty)
-    for (const std::string& value : found->second)
-      out += (out.size() > 1 ? ", " : "") + json_value(field, value);
-  return out + "]";
+  return json_array(found->second, [&](const std::string& value) { return json_value(field, value); });
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
-// Forms as JSON (RFC 8259), for --json. Pure. Caller: the account and form commands.
+// Forms and lists as JSON (RFC 8259), for --json. Pure. Callers: lib/form/changes, the commands of accounts.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/form/form.h"
 
@@ -14,5 +15,13 @@ namespace form {
 /// last.
 [[nodiscard]] std::string to_json(const Form& form, const Values& values,
                                   std::optional<std::uint64_t> revision = std::nullopt);
+
+/// `json_of` gives each item as JSON.
+template <class T, class F>
+[[nodiscard]] std::string json_array(const std::vector<T>& list, F&& json_of) {
+  std::string out = "[";
+  for (const T& item : list) out.append(out.size() > 1 ? ", " : "").append(json_of(item));
+  return out + "]";
+}
 
 }  // namespace form
