@@ -2,9 +2,8 @@
 
 #include <fmt/core.h>
 
-#include <ctime>
-
 #include "accounts/password.h"
+#include "accounts/unix_time.h"
 #include "lib/form/changes.h"
 #include "lib/form/forms.h"
 
@@ -21,7 +20,7 @@ constexpr std::uint64_t kMostNumber = 1ULL << 48;            // that a form may 
 
 Revision revision_by(const Caller& caller, Lines lines, Revision::Kind kind, std::uint64_t undoes) {
   Revision revision;
-  revision.at = std::time(nullptr);
+  revision.at = unix_seconds();
   revision.who = caller.who;
   revision.from = caller.from;
   revision.way = caller.way;

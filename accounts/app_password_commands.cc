@@ -1,28 +1,17 @@
 // `post.office app-password list|make|revoke` and `post.office account sign-ins`.
-#include <fmt/chrono.h>
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "accounts/app_passwords.h"
 #include "accounts/command_words.h"
+#include "accounts/unix_time.h"
 #include "lib/text.h"
 
 namespace accounts {
 namespace {
 
 using directory::Account;
-
-std::int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-std::string time_text(std::int64_t seconds) {
-  if (seconds == 0) return "never";
-  return fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
-}
 
 CommandResult list_passwords(const Office& office, const Account& account, bool json) {
   auto all = office.admin.secrets().app_passwords(account.id);
@@ -35,7 +24,7 @@ CommandResult list_passwords(const Office& office, const Account& account, bool 
                                     po::json_string(p.name), p.made, p.used, po::json_string(p.used_from)));
     else
       result.out += fmt::format("{:>6}  {:<32}  made {}, last used {}{}\n", p.id, po::for_terminal(p.name),
-                                time_text(p.made), time_text(p.used),
+                                minute_text(p.made), minute_text(p.used),
                                 p.used_from.empty() ? "" : " from " + p.used_from);
   }
   if (json) result.out = json_lines(objects);
@@ -75,8 +64,8 @@ CommandResult list_sign_ins(const Office& office, const Account& account, bool j
                                     s.last, po::json_string(service_name(s.service)), po::json_string(s.from),
                                     po::json_string(s.by), s.count));
     else
-      result.out += fmt::format("{}  {:<10}  {:<24}  {:>5}  {}\n", time_text(s.last), service_name(s.service),
-                                s.from, s.count, po::for_terminal(s.by));
+      result.out += fmt::format("{}  {:<10}  {:<24}  {:>5}  {}\n", minute_text(s.last),
+                                service_name(s.service), s.from, s.count, po::for_terminal(s.by));
   }
   if (json) result.out = json_lines(objects);
   return result;

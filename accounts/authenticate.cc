@@ -4,6 +4,7 @@
 
 #include "accounts/random.h"
 #include "accounts/saslauthd.h"
+#include "accounts/unix_time.h"
 #include "accounts/web_rights.h"
 #include "lib/address.h"
 #include "lib/net_address.h"
@@ -23,11 +24,6 @@ constexpr std::size_t kMostThreads = 64;
 /// Of a login name, to remember failures by: longer than any account's, and bounded, for a hundred thousand
 /// are kept.
 constexpr std::size_t kLongestName = 320;
-
-std::int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 bool has_mailbox(const directory::Account& a) {
   return a.pop3_delivery || a.id == directory::kPostmaster;

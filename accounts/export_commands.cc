@@ -2,10 +2,9 @@
 
 #include <fmt/core.h>
 
-#include <ctime>
-
 #include "accounts/account_form.h"
 #include "accounts/history_commands.h"
+#include "accounts/unix_time.h"
 #include "lib/form/forms.h"
 #include "lib/form/text.h"
 #include "lib/text.h"
@@ -30,7 +29,7 @@ class Export {
     if (!count) return tl::make_unexpected(count.error());
     text_.reserve(*count * kOctetsEach);
     text_ = fmt::format("# Forms and accounts of {}, {}.\n# 'post.office import' reads them.\n",
-                        office_.admin.hostname(), utc_text(std::time(nullptr)));
+                        office_.admin.hostname(), utc_text(unix_seconds()));
     if (!passwords_) text_ += "# Without passwords: what is imported from here keeps those that it has.\n";
     for (const form::Form* f : form::all_forms()) {
       if (form::is_of_account(*f) || f == &form::list_of_accounts()) continue;

@@ -2,10 +2,9 @@
 
 #include <fmt/core.h>
 
-#include <ctime>
-
 #include "accounts/account_form.h"
 #include "accounts/settings_check.h"
+#include "accounts/unix_time.h"
 #include "lib/form/changes.h"
 #include "lib/form/check.h"
 #include "lib/form/forms.h"
@@ -211,14 +210,6 @@ po::Result<std::uint64_t> account_meant(const Office& office, std::string_view v
   if (!last) return tl::make_unexpected(last.error());
   if (*last == 0) return tl::make_unexpected(account.error());
   return *number;
-}
-
-std::string utc_text(std::int64_t seconds) {
-  std::time_t time = seconds;
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  char text[64];
-  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts));
 }
 
 std::string revision_text(const Revision& revision) {

@@ -27,8 +27,6 @@ struct FormCommand {
 [[nodiscard]] CommandResult run_on_form(const Office& office, const FormCommand& what, Words words,
                                         std::string_view input);
 
-/// "2026-11-26 12:00:00 UTC"
-[[nodiscard]] std::string utc_text(std::int64_t seconds);
 /// One revision with its lines, for people.
 [[nodiscard]] std::string revision_text(const directory::Revision& revision);
 [[nodiscard]] std::string revision_json(const directory::Revision& revision);

@@ -1,8 +1,8 @@
 // WebServer: application passwords and sign-ins, of the caller's own account or, for a Postmaster, of any.
-#include <chrono>
 #include <utility>
 
 #include "accounts/app_passwords.h"
+#include "accounts/unix_time.h"
 #include "accounts/web_server.h"
 
 namespace accounts {
@@ -12,11 +12,6 @@ using messages::WebDone;
 using messages::WebStanding;
 
 namespace {
-
-std::int64_t unix_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// Permanent failure if there is no such account.
 po::Result<void> must_exist(const Administration& administration, std::uint64_t account) {
