@@ -103,8 +103,8 @@ void apply_values(const form::Values& values, Account& account) {
 }
 
 std::string_view one_value(const form::Values& values, std::string_view field) {
-  auto found = values.find(field);
-  return found == values.end() || found->second.empty() ? std::string_view() : found->second[0];
+  const List& list = form::values_of(values, field);
+  return list.empty() ? std::string_view() : list[0];
 }
 
 void check_account(const Account& account, int line, std::vector<form::Problem>& problems) {

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "accounts/account_form.h"
-#include "accounts/history_commands.h"
 #include "accounts/unix_time.h"
 #include "lib/form/forms.h"
 #include "lib/form/text.h"

@@ -107,8 +107,7 @@ void refuse_shown_only(const form::Parsed& given, const form::Values& now, Probl
     std::vector<std::string> said;
     for (const std::string& value : field.values)
       if (auto text = po::trim(value); !text.empty()) said.emplace_back(text);
-    auto found = now.find(field.field->name);
-    if (said == (found == now.end() ? std::vector<std::string>() : found->second)) continue;
+    if (said == form::values_of(now, field.field->name)) continue;
     const form::Field* declared = form::account_data().find(field.field->name);
     bool postmasters = declared && declared->type != form::Type::kReadOnly;
     if (said.empty() && !postmasters) continue;  // a number that was left out
@@ -340,8 +339,7 @@ class FieldUndo {
       problems_.push_back({0, line.field, {}, "only the Postmaster may change this"});
       return;
     }
-    auto found = now.find(line.field);
-    std::vector<std::string> value = found == now.end() ? std::vector<std::string>() : found->second;
+    const auto& value = form::values_of(now, line.field);
     if (value == line.before) return;
     if (value != line.after) changed_since_.push_back(line.field);
     submission_.given.fields.push_back({field, 0, line.before});

@@ -15,12 +15,6 @@ using List = std::vector<std::string>;
 
 constexpr std::size_t kLongList = 8;
 
-const List& values_of(const Values& values, std::string_view field) {
-  static const List kNone;
-  auto found = values.find(field);
-  return found == values.end() ? kNone : found->second;
-}
-
 std::string brackets(const List& list) {
   if (list.empty()) return "[]";
   std::string out;

@@ -75,6 +75,12 @@ bool Form::is_named(std::string_view text) const {
                      [&](std::string_view other) { return same_name(text, other); });
 }
 
+const std::vector<std::string>& values_of(const Values& values, std::string_view field) {
+  static const std::vector<std::string> kNone;
+  auto found = values.find(field);
+  return found == values.end() ? kNone : found->second;
+}
+
 std::string Problem::text() const {
   std::string out;
   if (line > 0) out += fmt::format("line {}: ", line);

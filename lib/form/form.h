@@ -83,6 +83,8 @@ struct Form {
 
 /// Values by field name; a field that is not there was not given, one with an empty vector is empty.
 using Values = std::map<std::string, std::vector<std::string>, std::less<>>;
+/// An empty list if the field is not there.
+[[nodiscard]] const std::vector<std::string>& values_of(const Values& values, std::string_view field);
 
 /// Why a form is refused: one entry per wrong value.
 struct Problem {

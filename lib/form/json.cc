@@ -21,11 +21,9 @@ std::string json_value(const Field& field, const std::string& value) {
 }
 
 std::string json_field(const Field& field, const Values& values) {
-  auto found = values.find(field.name);
-  bool empty = found == values.end() || found->second.empty();
-  if (field.list() && empty) return "[]";
-  if (!field.list()) return empty ? "null" : json_value(field, found->second[0]);
-  return json_array(found->second, [&](const std::string& value) { return json_value(field, value); });
+  const auto& list = values_of(values, field.name);
+  if (!field.list()) return list.empty() ? "null" : json_value(field, list[0]);
+  return json_array(list, [&](const std::string& value) { return json_value(field, value); });
 }
 
 }  // namespace

@@ -41,10 +41,9 @@ std::size_t value_column(const Form& form) {
 
 void render_field(const Field& field, const Values& values, std::size_t column, const RenderOptions& options,
                   std::string& out) {
-  static const std::vector<std::string> kNone;
-  auto found = values.find(field.name);
+  static const std::vector<std::string> kHidden;
   bool hidden = field.type == Type::kPassword && !options.passwords;
-  const auto& list = found == values.end() || hidden ? kNone : found->second;
+  const auto& list = hidden ? kHidden : values_of(values, field.name);
   out += fmt::format("{:<{}}[{}]", label(field), column, list.empty() ? "" : escape_value(list[0]));
   if (options.hints && !field.hint.empty()) out += fmt::format("   ({})", field.hint);
   out += '\n';
