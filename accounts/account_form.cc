@@ -108,7 +108,7 @@ std::string_view one_value(const form::Values& values, std::string_view field) {
 }
 
 void check_account(const Account& account, int line, std::vector<form::Problem>& problems) {
-  if (account.id != directory::kPostmaster && !account.pop3_delivery && account.forwarding.empty())
+  if (!has_mailbox(account) && account.forwarding.empty())
     problems.push_back(
         {line, "POP3-Delivery", "no", "the mail has to go somewhere: give yes, or Forwarding-Addresses"});
 }

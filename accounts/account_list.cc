@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "accounts/account_form.h"
 #include "lib/text.h"
 
 namespace accounts {
@@ -49,7 +50,7 @@ bool AccountList::before(Sort sort, Index a, Index b) const {
 AccountList::Index AccountList::append(const directory::Account& account) {
   Entry entry{.id = account.id, .at = text_.size()};
   std::string name = folded_line(account.name);
-  std::string address = account.addresses.empty() ? std::string() : folded_line(account.addresses[0]);
+  std::string address = folded_line(primary_address(account));
   entry.name = static_cast<std::uint32_t>(name.size());
   entry.address = static_cast<std::uint32_t>(address.size());
   text_.append("\n").append(name).append("\n").append(address);

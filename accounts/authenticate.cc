@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "accounts/account_form.h"
 #include "accounts/random.h"
 #include "accounts/saslauthd.h"
 #include "accounts/unix_time.h"
@@ -24,10 +25,6 @@ constexpr std::size_t kMostThreads = 64;
 /// Of a login name, to remember failures by: longer than any account's, and bounded, for a hundred thousand
 /// are kept.
 constexpr std::size_t kLongestName = 320;
-
-bool has_mailbox(const directory::Account& a) {
-  return a.pop3_delivery || a.id == directory::kPostmaster;
-}
 
 }  // namespace
 
@@ -302,7 +299,7 @@ Authenticator::Verdict Authenticator::judge(const Try& t) const {
 
 void Authenticator::grant(Try& t, Verdict& verdict) {
   verdict.account = t.account->id;
-  verdict.address = t.account->addresses.empty() ? std::string() : t.account->addresses[0];
+  verdict.address = primary_address(*t.account);
   verdict.credentials = credentials_of(credentials_key_, *t.account, t.stored);
   if (t.request.mailbox)
     verdict.ticket = po::seal_ticket(

@@ -2,6 +2,7 @@
 // Callers: command_server, web_server.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +18,8 @@ class CommandOutput {
 
   /// Sends what there is room for; true if that was anything.
   bool send_some(po::Channel& channel, std::uint32_t serial);
+  /// When to send more, if not all was sent.
+  static constexpr std::chrono::milliseconds kAgain{10};
   /// The last frame was sent.
   [[nodiscard]] bool all_sent() const { return all_sent_; }
 

@@ -20,9 +20,7 @@ using po::messages::Verb;
 
 namespace {
 
-constexpr std::uint8_t kExitNotAllowed = 77;
 constexpr std::uint32_t kNoGroup = 0xffffffff;
-constexpr std::chrono::milliseconds kPumpAgain{10};
 
 constexpr std::string_view kWhoMay =
     "only root, a member of the administrators' group, or who gives the Postmaster's password may do this\n";
@@ -305,7 +303,7 @@ void CommandServer::pump(Session& s) {
   if (s.output.send_some(*s.channel, s.serial))
     s.idle.after(parts_.loop, kIdle, [this, id = s.id] { close_later(id); });
   if (s.output.all_sent()) return;  // the client closes when it has read the last frame
-  s.again.after(parts_.loop, kPumpAgain, [this, id = s.id] {
+  s.again.after(parts_.loop, CommandOutput::kAgain, [this, id = s.id] {
     if (Session* more = find(id)) pump(*more);
   });
 }

@@ -21,7 +21,7 @@ struct CommandResult {
   std::uint8_t exit_code = 0;  ///< as in messages::CommandOutput
 };
 
-inline constexpr std::uint8_t kExitRefused = 1, kExitUsage = 64, kExitTryAgain = 75;
+inline constexpr std::uint8_t kExitRefused = 1, kExitUsage = 64, kExitTryAgain = 75, kExitNotAllowed = 77;
 
 /// What a command may read from standard input, on a running system and on a stopped one.
 inline constexpr std::size_t kMostInput = 256U << 20;

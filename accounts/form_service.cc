@@ -393,7 +393,7 @@ po::Result<void> check_heir(const Administration& admin, const Removal& removal)
   auto heir = admin.directory().account(*removal.hand_to);
   if (!heir) return tl::make_unexpected(heir.error());
   if (!*heir) return no_account(*removal.hand_to);
-  if (!(*heir)->pop3_delivery && (*heir)->id != directory::kPostmaster)
+  if (!has_mailbox(**heir))
     return po::permanent(
         fmt::format("account number {} has no mailbox here that the mail could go to", *removal.hand_to));
   return {};
@@ -412,8 +412,7 @@ Lines removal_lines(const Account& account, const std::optional<std::uint64_t>& 
 }  // namespace
 
 std::string list_line(const Account& account) {
-  return fmt::format("{:>8}  {:<40}  {}{}", account.id,
-                     account.addresses.empty() ? std::string() : account.addresses[0], account.name,
+  return fmt::format("{:>8}  {:<40}  {}{}", account.id, primary_address(account), account.name,
                      account.locked ? "  (locked)" : "");
 }
 
@@ -493,7 +492,7 @@ po::Result<Outcome> remove(Administration& admin, const Caller& caller, const Re
     ok = change->put_errand({removal.hand_to ? Kind::kHandOver : Kind::kDeleteMailbox,
                              account->id,
                              removal.hand_to.value_or(0),
-                             account->addresses.empty() ? std::string() : account->addresses[0],
+                             primary_address(*account),
                              {}});
   if (!ok) return tl::make_unexpected(ok.error());
   auto generation = change->commit();

@@ -17,9 +17,6 @@ using messages::WebStanding;
 
 namespace {
 
-constexpr std::uint8_t kExitNotAllowed = 77;
-constexpr std::chrono::milliseconds kPumpAgain{10};
-
 std::string_view why_not(WebStanding standing) {
   switch (standing) {
     case WebStanding::kGood:
@@ -176,7 +173,7 @@ void WebServer::pump(Asker asker) {
     if (command.input_over) commands_.erase(running);
     return;
   }
-  command.again.after(parts_.loop, kPumpAgain, [this, asker] { pump(asker); });
+  command.again.after(parts_.loop, CommandOutput::kAgain, [this, asker] { pump(asker); });
 }
 
 }  // namespace accounts

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "accounts/commands.h"
-#include "lib/directory/record.h"
+#include "lib/text.h"
 
 namespace accounts {
 
@@ -56,13 +56,9 @@ const Entry* find_entry(const Entry (&table)[N], const std::vector<std::string>&
   return found == std::end(table) ? nullptr : found;
 }
 
-bool same_address(std::string_view a, std::string_view b) {
-  return directory::record::fold(a) == directory::record::fold(b);
-}
-
 bool is_own_address(std::string_view address, const directory::Account& account) {
   return std::any_of(account.addresses.begin(), account.addresses.end(),
-                     [&](const std::string& own) { return same_address(own, address); });
+                     [&](const std::string& own) { return po::equal_ignoring_case(own, address); });
 }
 
 /// With --own: without it, the story of a message names all of its recipients, blind copies as well.
@@ -96,7 +92,7 @@ OrderRight order_right(const std::vector<std::string>& words, const directory::A
   }
   if (account.addresses.empty() || words.empty()) return OrderRight::kNone;
   bool mailbox = words.size() == 3 && words[0] == "mailbox" && words[2] == "--json" &&
-                 same_address(words[1], account.addresses[0]);
+                 po::equal_ignoring_case(words[1], account.addresses[0]);
   return mailbox || is_own_trace(words, account) ? OrderRight::kLooks : OrderRight::kNone;
 }
 

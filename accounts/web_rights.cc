@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "lib/access.h"
-#include "lib/directory/record.h"
 #include "lib/notice.h"
+#include "lib/text.h"
 #include "lib/wire.h"
 
 namespace accounts {
@@ -27,9 +27,8 @@ po::Result<bool> is_postmaster(const Administration& administration, const direc
   if (!first) return tl::make_unexpected(first.error());
   if (!*first) return false;
   auto own = [&](const std::string& forward) {
-    return std::any_of(account.addresses.begin(), account.addresses.end(), [&](const std::string& address) {
-      return directory::record::fold(address) == directory::record::fold(forward);
-    });
+    return std::any_of(account.addresses.begin(), account.addresses.end(),
+                       [&](const std::string& address) { return po::equal_ignoring_case(address, forward); });
   };
   return std::any_of((*first)->forwarding.begin(), (*first)->forwarding.end(), own);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "accounts/account_form.h"
 #include "accounts/command_server.h"
 #include "accounts/random.h"
 #include "accounts/web_orders.h"
@@ -244,7 +245,7 @@ void WebServer::on_look(Asker asker, messages::WebLook ask) {
   answer.standing = who.standing;
   if (who.good()) {
     answer.account = who.account.id;
-    if (!who.account.addresses.empty()) answer.address = who.account.addresses[0];
+    answer.address = primary_address(who.account);
     answer.name = who.account.name;
     answer.postmaster = who.postmaster;
     answer.seal = who.session.seal;
