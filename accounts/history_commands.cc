@@ -29,6 +29,48 @@ std::string_view kind_name(Revision::Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
+/// One revision with its lines, for people.
+std::string revision_text(const Revision& revision) {
+  std::string out =
+      fmt::format("revision {}  {}  {}", revision.revision, utc_text(revision.at), revision.who);
+  if (!revision.from.empty()) out += fmt::format(" from {}", revision.from);
+  out += fmt::format(" ({})", revision.way);
+  if (revision.undoes != 0) out += fmt::format(", takes back revision {}", revision.undoes);
+  out += '\n';
+  if (revision.kind != Revision::Kind::kChanged) out += fmt::format("    {}\n", kind_name(revision.kind));
+  for (const Revision::Line& line : revision.lines) out += fmt::format("    {}\n", form::change_text(line));
+  return out;
+}
+
+std::string revision_json(const Revision& r) {
+  return fmt::format(
+      "{{\"revision\": {}, \"at\": {}, \"who\": {}, \"from\": {}, \"way\": {}, \"kind\": \"{}\", \"undoes\": "
+      "{}, \"changes\": {}}}",
+      r.revision, r.at, po::json_string(r.who), r.from.empty() ? "null" : po::json_string(r.from),
+      po::json_string(r.way), kind_name(r.kind), r.undoes == 0 ? "null" : std::to_string(r.undoes),
+      json_array(r.lines, form::change_json));
+}
+
+/// {"outcome": "changed", "account": 2, "revision": 17, "changes": [...], "problems": [...], "since": [...]}
+std::string outcome_json(const Outcome& outcome) {
+  constexpr std::string_view kNames[] = {"changed", "same", "refused", "conflict"};
+  return fmt::format(
+      "{{\"outcome\": \"{}\", \"account\": {}, \"revision\": {}, \"changes\": {}, \"problems\": {}, "
+      "\"since\": {}}}",
+      kNames[static_cast<std::size_t>(outcome.what)],
+      outcome.account == 0 ? "null" : std::to_string(outcome.account), outcome.revision,
+      json_array(outcome.changes, form::change_json), json_array(outcome.problems, problem_json),
+      json_array(outcome.since, revision_json));
+}
+
+/// Of a conflict: who changed what since.
+CommandResult conflict_result(const Outcome& outcome) {
+  std::string text = "the form was changed since you saw it:\n";
+  for (const Revision& row : outcome.since) text += revision_text(row);
+  return refused(text + fmt::format("nothing was changed; show the form again: its revision is {} now",
+                                    outcome.revision));
+}
+
 /// What is left of the words once the options are out.
 struct Options {
   bool json = false;
@@ -210,45 +252,6 @@ po::Result<std::uint64_t> account_meant(const Office& office, std::string_view v
   if (!last) return tl::make_unexpected(last.error());
   if (*last == 0) return tl::make_unexpected(account.error());
   return *number;
-}
-
-std::string revision_text(const Revision& revision) {
-  std::string out =
-      fmt::format("revision {}  {}  {}", revision.revision, utc_text(revision.at), revision.who);
-  if (!revision.from.empty()) out += fmt::format(" from {}", revision.from);
-  out += fmt::format(" ({})", revision.way);
-  if (revision.undoes != 0) out += fmt::format(", takes back revision {}", revision.undoes);
-  out += '\n';
-  if (revision.kind != Revision::Kind::kChanged) out += fmt::format("    {}\n", kind_name(revision.kind));
-  for (const Revision::Line& line : revision.lines) out += fmt::format("    {}\n", form::change_text(line));
-  return out;
-}
-
-std::string revision_json(const Revision& r) {
-  return fmt::format(
-      "{{\"revision\": {}, \"at\": {}, \"who\": {}, \"from\": {}, \"way\": {}, \"kind\": \"{}\", \"undoes\": "
-      "{}, \"changes\": {}}}",
-      r.revision, r.at, po::json_string(r.who), r.from.empty() ? "null" : po::json_string(r.from),
-      po::json_string(r.way), kind_name(r.kind), r.undoes == 0 ? "null" : std::to_string(r.undoes),
-      json_array(r.lines, form::change_json));
-}
-
-std::string outcome_json(const Outcome& outcome) {
-  constexpr std::string_view kNames[] = {"changed", "same", "refused", "conflict"};
-  return fmt::format(
-      "{{\"outcome\": \"{}\", \"account\": {}, \"revision\": {}, \"changes\": {}, \"problems\": {}, "
-      "\"since\": {}}}",
-      kNames[static_cast<std::size_t>(outcome.what)],
-      outcome.account == 0 ? "null" : std::to_string(outcome.account), outcome.revision,
-      json_array(outcome.changes, form::change_json), json_array(outcome.problems, problem_json),
-      json_array(outcome.since, revision_json));
-}
-
-CommandResult conflict_result(const Outcome& outcome) {
-  std::string text = "the form was changed since you saw it:\n";
-  for (const Revision& row : outcome.since) text += revision_text(row);
-  return refused(text + fmt::format("nothing was changed; show the form again: its revision is {} now",
-                                    outcome.revision));
 }
 
 CommandResult run_on_form(const Office& office, const FormCommand& what, Words words,

@@ -27,12 +27,4 @@ struct FormCommand {
 [[nodiscard]] CommandResult run_on_form(const Office& office, const FormCommand& what, Words words,
                                         std::string_view input);
 
-/// One revision with its lines, for people.
-[[nodiscard]] std::string revision_text(const directory::Revision& revision);
-[[nodiscard]] std::string revision_json(const directory::Revision& revision);
-/// {"outcome": "changed", "account": 2, "revision": 17, "changes": [...], "problems": [...], "since": [...]}
-[[nodiscard]] std::string outcome_json(const Outcome& outcome);
-/// Of a conflict: who changed what since.
-[[nodiscard]] CommandResult conflict_result(const Outcome& outcome);
-
 }  // namespace accounts

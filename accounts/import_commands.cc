@@ -43,7 +43,7 @@ class Import {
     if (!batch) return tl::make_unexpected(batch.error());
     batch_.emplace(std::move(*batch));
     before_ = after_ = batch_->settings();
-    if (auto ok = read_system_forms(); !ok) return ok;
+    read_system_forms();
     context_ = check_context(office_.admin, before_);
     context_ = check_context(office_.admin, wanted_settings());
     if (auto ok = put_system_forms(); !ok) return ok;
@@ -97,7 +97,7 @@ class Import {
   }
 
   /// Their values, and what is wrong with any form that is no account's.
-  po::Result<void> read_system_forms() {
+  void read_system_forms() {
     form::Parser parser(text_);
     while (auto parsed = parser.next()) {
       ++forms_;
@@ -114,7 +114,6 @@ class Import {
              {},
              fmt::format("a second form {}, the first is in line {}", name, earlier->second.line)});
     }
-    return {};
   }
 
   /// What the file makes of the settings, right or wrong: its forms are checked with the completion domain

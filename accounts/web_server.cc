@@ -60,7 +60,6 @@ WebServer::~WebServer() = default;
 void WebServer::take(const messages::Peer& peer, po::Fd socket) {
   PipeId id = next_++;
   Pipe& made = pipes_[id];
-  made.name = peer.name;
   made.channel = std::make_unique<po::Channel>(
       parts_.loop, std::move(socket), [this, id](po::Frame& frame) { return on_frame(id, frame); },
       [this, id, name = peer.name](std::string_view why) {

@@ -83,7 +83,6 @@ class WebServer {
   enum class For { kAnybody, kPostmaster };
   struct Pipe {
     std::unique_ptr<po::Channel> channel;
-    std::string name;  ///< of the process, for the log
     std::size_t jobs = 0;
   };
   /// A command whose input comes, that runs, or whose output goes.

@@ -24,7 +24,7 @@ struct WebSession {
   std::uint64_t account = 0;
   po::messages::NetAddress client;  ///< that logged in
   std::string client_name;          ///< its confirmed name, if that was looked up
-  std::string credentials;          ///< Authenticator::credentials() of that moment
+  std::string credentials;          ///< credentials_of() (accounts/web_rights.h) at that moment
   std::string seal;
 };
 

@@ -58,8 +58,6 @@ class Change {
   /// The account is there again: what queue has not done yet with its mail is not to be done.
   [[nodiscard]] po::Result<void> take_back_errands(std::uint64_t account);
 
-  /// What this change will be counted as.
-  [[nodiscard]] std::uint64_t generation() const { return generation_; }
   /// Synced to disk when it returns; the new generation.
   [[nodiscard]] po::Result<std::uint64_t> commit();
 

@@ -335,9 +335,4 @@ Parsed read_words(const Form& form, const std::vector<std::string>& words, const
   return parsed;
 }
 
-Values check_words(const Form& form, const std::vector<std::string>& words, const Values& current,
-                   const CheckContext& context, std::vector<Problem>& problems) {
-  return check(form, read_words(form, words, current, context), context, problems);
-}
-
 }  // namespace form

@@ -34,9 +34,5 @@ void check_required(const Form& form, const Values& values, int line, std::vecto
 /// wrong with the words themselves is among the problems of what comes back.
 [[nodiscard]] Parsed read_words(const Form& form, const std::vector<std::string>& words,
                                 const Values& current, const CheckContext& context);
-/// The same, checked.
-[[nodiscard]] Values check_words(const Form& form, const std::vector<std::string>& words,
-                                 const Values& current, const CheckContext& context,
-                                 std::vector<Problem>& problems);
 
 }  // namespace form

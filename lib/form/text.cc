@@ -116,10 +116,6 @@ std::string escape_value(std::string_view value) {
   return out;
 }
 
-std::string render(const Form& form, const Values& values, Who reader) {
-  return render(form, values, RenderOptions{.reader = reader});
-}
-
 std::string render(const Form& form, const Values& values, const RenderOptions& options) {
   auto is_printed = [&](const Field& field) {
     if (options.reader == Who::kOwner && field.read == Who::kPostmaster) return false;

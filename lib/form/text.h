@@ -31,8 +31,7 @@ struct RenderOptions {
   bool hints = true;
 };
 /// The whole form with these values.
-[[nodiscard]] std::string render(const Form& form, const Values& values, const RenderOptions& options);
-[[nodiscard]] std::string render(const Form& form, const Values& values, Who reader = Who::kPostmaster);
+[[nodiscard]] std::string render(const Form& form, const Values& values, const RenderOptions& options = {});
 
 /// One field as it was written, unchecked.
 struct Given {

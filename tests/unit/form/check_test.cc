@@ -25,6 +25,13 @@ Outcome check_text(const form::Form& f, std::string_view text, form::CheckContex
   return outcome;
 }
 
+/// As the commands do with `Field=value`.
+form::Values check_words(const form::Form& form, const std::vector<std::string>& words,
+                         const form::Values& current, const form::CheckContext& context,
+                         std::vector<form::Problem>& problems) {
+  return form::check(form, form::read_words(form, words, current, context), context, problems);
+}
+
 }  // namespace
 
 TEST_CASE("values come into their one right form, or are refused with the rule") {
@@ -186,9 +193,8 @@ TEST_CASE("words set, empty and edit lists") {
   for (const Row& row : rows) {
     CAPTURE(row.words);
     std::vector<form::Problem> problems;
-    auto values =
-        form::check_words(form::mail_routing(), row.words, {{"Local-Mail-Domains", {"x.org", "y.org"}}},
-                          {.completion_domain = "x.org"}, problems);
+    auto values = check_words(form::mail_routing(), row.words, {{"Local-Mail-Domains", {"x.org", "y.org"}}},
+                              {.completion_domain = "x.org"}, problems);
     if (!row.rule.empty()) {
       REQUIRE(problems.size() == 1);
       CHECK_THAT(problems[0].rule, Catch::Contains(row.rule));
@@ -346,11 +352,11 @@ TEST_CASE("what all accounts may begin with is no account's own") {
 TEST_CASE("a password has as many characters as the system wants") {
   form::CheckContext context{.completion_domain = "x.org", .min_password = 9};
   std::vector<form::Problem> problems;
-  (void)form::check_words(form::account_data(), {"Mail-Account-Password=12345678"}, {}, context, problems);
+  (void)check_words(form::account_data(), {"Mail-Account-Password=12345678"}, {}, context, problems);
   REQUIRE(problems.size() == 1);
   CHECK_THAT(problems[0].rule, Catch::Contains("at least 9"));
   problems.clear();
-  (void)form::check_words(form::account_data(), {"Mail-Account-Password=123456789"}, {}, context, problems);
+  (void)check_words(form::account_data(), {"Mail-Account-Password=123456789"}, {}, context, problems);
   CHECK(problems.empty());
 }
 

@@ -270,6 +270,7 @@ TEST_CASE("a form looks as the Guide prints it") {
   CHECK_THAT(text, Catch::Contains("\n     POP-Login-Name:            []\n"));
   CHECK_THAT(text, Catch::Contains("Mail-Account-Password:          []"));
   CHECK_THAT(text, !Catch::Contains("never"));
-  std::string for_owner = form::render(form::account_data(), values, form::Who::kOwner);
+  std::string for_owner =
+      form::render(form::account_data(), values, form::RenderOptions{.reader = form::Who::kOwner});
   CHECK_THAT(for_owner, !Catch::Contains("Account-Locked"));
 }
