@@ -209,13 +209,23 @@ po::Result<void> AccountBatch::set_settings(const directory::Settings& settings,
   return ok;
 }
 
-po::Result<void> AccountBatch::set_default_account(const directory::Account& account, Lines lines) {
+po::Result<Lines> AccountBatch::change_default(const form::Values& values, const form::Parsed& where,
+                                               std::vector<form::Problem>& problems) {
+  const form::Form& form = form::default_account();
+  std::size_t before = problems.size();
+  directory::Account account = begin_as_;
+  apply_values(values, account);
+  check_account(account, form::line_of(where, "POP3-Delivery"), problems);
+  Lines lines = form::changes_between(form, account_values(begin_as_), account_values(account));
+  if (problems.size() != before || lines.empty()) return Lines();
   begin_as_ = account;
   directory_changed_ = true;
-  auto ok = directory_.set_default_account(account);
-  if (!ok) return ok;
-  return directory_.put_history(directory::history_of_form(form::default_account().name),
-                                revision_by(caller_, std::move(lines), Revision::Kind::kChanged, undoes_));
+  auto ok = directory_.set_default_account(std::move(account));
+  if (ok)
+    ok = directory_.put_history(directory::history_of_form(form.name),
+                                revision_by(caller_, lines, Revision::Kind::kChanged, undoes_));
+  if (!ok) return tl::make_unexpected(ok.error());
+  return lines;
 }
 
 // Two databases cannot be committed as one. So that a full disk does not come between the two, both must fit

@@ -50,8 +50,9 @@ class AccountBatch {
   /// The settings of several forms at once; `lines` by the form's name.
   using FormLines = std::map<std::string, std::vector<directory::Revision::Line>, std::less<>>;
   [[nodiscard]] po::Result<void> set_settings(const directory::Settings& settings, const FormLines& lines);
-  [[nodiscard]] po::Result<void> set_default_account(const directory::Account& account,
-                                                     std::vector<directory::Revision::Line> lines);
+  /// The Default Account. What changed; nothing is done if `problems` has grown.
+  [[nodiscard]] po::Result<std::vector<directory::Revision::Line>> change_default(
+      const form::Values& values, const form::Parsed& where, std::vector<form::Problem>& problems);
 
   /// Within the batch.
   [[nodiscard]] const directory::Change& directory() const { return directory_; }

@@ -85,19 +85,20 @@ po::Result<form::Values> list_values(const Administration& admin) {
   return form::Values{{"Accounts", std::move(lines)}};
 }
 
+/// Of the Default Account, and so of a new one.
+po::Result<form::Values> default_values(const Administration& admin) {
+  return admin.directory().default_account().map(account_values);
+}
+
 /// All values of a form that is no account's.
 po::Result<form::Values> system_values(const Administration& admin, const form::Form& form) {
   if (&form == &form::list_of_accounts()) return list_values(admin);
-  if (&form == &form::default_account()) return admin.directory().default_account().map(account_values);
+  if (&form == &form::default_account()) return default_values(admin);
   auto settings = admin.directory().settings();
   if (!settings) return tl::make_unexpected(settings.error());
   form::Values values = form::settings_values(**settings);
   if (&form == &form::system_information()) put_facts(admin.facts(), values);
   return values;
-}
-
-po::Result<form::Values> new_account_values(const Administration& admin) {
-  return admin.directory().default_account().map(account_values);
 }
 
 /// A form comes back with what is shown only; what was changed of it is refused beside the field.
@@ -222,21 +223,16 @@ class Change {
     auto seen = check_seen();
     if (!seen) return tl::make_unexpected(seen.error());
     if (*seen) return std::move(**seen);
-    auto before = admin_.directory().default_account();
-    if (!before) return tl::make_unexpected(before.error());
     Problems problems;
     form::Values values = form::check(*subject_.form, submission_.given, context_, problems);
-    Account after = *before;
-    apply_values(values, after);
-    check_account(after, form::line_of(submission_.given, "POP3-Delivery"), problems);
-    if (!problems.empty()) return refusal(0, revision_, std::move(problems));
-    Lines lines = form::changes_between(*subject_.form, account_values(*before), account_values(after));
-    if (submission_.check_only || lines.empty()) return done(0, revision_, std::move(lines));
     auto batch = AccountBatch::begin(admin_, caller_);
     if (!batch) return tl::make_unexpected(batch.error());
     batch->undo(undoes_);
-    if (auto ok = batch->set_default_account(after, lines); !ok) return tl::make_unexpected(ok.error());
-    return commit(*batch, 0, std::move(lines));
+    auto lines = batch->change_default(values, submission_.given, problems);
+    if (!lines) return tl::make_unexpected(lines.error());
+    if (!problems.empty()) return refusal(0, revision_, std::move(problems));
+    if (submission_.check_only || lines->empty()) return done(0, revision_, std::move(*lines));
+    return commit(*batch, 0, std::move(*lines));
   }
 
   po::Result<Outcome> settings_form(const directory::Settings& before) {
@@ -433,7 +429,7 @@ po::Result<Shown> show(const Administration& admin, const Caller& caller, const 
     return Shown{values_for(caller, *subject.form, *values), *revision};
   }
   if (subject.account == 0) {
-    auto values = new_account_values(admin);
+    auto values = default_values(admin);
     if (!values) return tl::make_unexpected(values.error());
     return Shown{values_for(caller, *subject.form, *values), 0};
   }

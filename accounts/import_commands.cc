@@ -147,17 +147,12 @@ class Import {
   }
 
   po::Result<void> put_default_account(const form::Values& values, const form::Parsed& parsed) {
-    auto before = office_.admin.directory().default_account();
-    if (!before) return tl::make_unexpected(before.error());
-    Account after = *before;
-    apply_values(values, after);
-    check_account(after, form::line_of(parsed, "POP3-Delivery"), problems_);
-    Lines lines =
-        form::changes_between(form::default_account(), account_values(*before), account_values(after));
-    if (lines.empty()) return {};
+    auto lines = batch_->change_default(values, parsed, problems_);
+    if (!lines) return tl::make_unexpected(lines.error());
+    if (lines->empty()) return {};
     ++system_changed_;
-    effect(std::string(form::default_account().title), lines);
-    return batch_->set_default_account(after, std::move(lines));
+    effect(std::string(form::default_account().title), std::move(*lines));
+    return {};
   }
 
   /// A form that was printed with its revision and comes back by this way.
