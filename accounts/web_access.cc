@@ -3,6 +3,7 @@
 
 #include "accounts/app_passwords.h"
 #include "accounts/unix_time.h"
+#include "accounts/web_answers.h"
 #include "accounts/web_server.h"
 
 namespace accounts {
@@ -21,41 +22,37 @@ po::Result<void> must_exist(const Administration& administration, std::uint64_t 
   return {};
 }
 
-WebDone failure(const po::Error& error) {
-  WebDone done;
-  done.kind = error.kind;
-  done.text = error.text;
-  return done;
-}
-
 messages::WebAccess access_of(const Administration& administration, std::uint64_t account) {
   messages::WebAccess answer;
-  answer.standing = WebStanding::kGood;
-  auto fail = [&](const po::Error& error) {
-    answer.kind = error.kind;
-    answer.text = error.text;
-    return answer;
-  };
-  if (auto ok = must_exist(administration, account); !ok) return fail(ok.error());
+  auto there = must_exist(administration, account);
+  say(answer, there);
+  if (!there) return answer;
   auto passwords = administration.secrets().app_passwords(account);
-  if (!passwords) return fail(passwords.error());
+  say(answer, passwords);
+  if (!passwords) return answer;
   auto sign_ins = administration.secrets().sign_ins(account);
-  if (!sign_ins) return fail(sign_ins.error());
+  say(answer, sign_ins);
+  if (!sign_ins) return answer;
   for (AppPassword& p : *passwords)
     answer.passwords.push_back({p.id, std::move(p.name), p.made, p.used, std::move(p.used_from)});
   for (SignIn& s : *sign_ins)
     answer.sign_ins.push_back(
         {s.last, std::string(service_name(s.service)), std::move(s.from), std::move(s.by), s.count});
-  answer.kind = po::Kind::kDone;
   return answer;
 }
 
 }  // namespace
 
+WebServer::Looked WebServer::look_at_account(const messages::WebCaller& caller, std::uint64_t account,
+                                             Needs needs) {
+  Looked who = look(caller, needs);
+  if (who.good() && !who.postmaster && account != who.account.id) who.standing = WebStanding::kNotAllowed;
+  return who;
+}
+
 /// Read behind what has gathered in memory, so in the writer's thread.
 void WebServer::on_ask_access(Asker asker, messages::WebAskAccess ask) {
-  Looked who = look(ask.caller);
-  if (who.good() && !who.postmaster && ask.subject != who.account.id) who.standing = WebStanding::kNotAllowed;
+  Looked who = look_at_account(ask.caller, ask.subject);
   if (!who.good()) return refuse<messages::WebAccess>(asker, who.standing);
   if (!take_job(asker)) return refuse<messages::WebAccess>(asker, WebStanding::kUnavailable);
   parts_.authenticator.sign_ins().flush();
@@ -69,8 +66,7 @@ void WebServer::on_ask_access(Asker asker, messages::WebAskAccess ask) {
 }
 
 void WebServer::on_make_password(Asker asker, messages::WebMakePassword ask) {
-  Looked who = look(ask.caller, Needs::kSeal);
-  if (who.good() && !who.postmaster && ask.subject != who.account.id) who.standing = WebStanding::kNotAllowed;
+  Looked who = look_at_account(ask.caller, ask.subject, Needs::kSeal);
   change(asker, std::move(who), {"app-password-made", "app-password", ask.subject},
          [&admin = parts_.administration, subject = ask.subject, name = ask.name](const Caller&) {
            if (auto ok = must_exist(admin, subject); !ok) return failure(ok.error());
@@ -86,8 +82,7 @@ void WebServer::on_make_password(Asker asker, messages::WebMakePassword ask) {
 }
 
 void WebServer::on_revoke_password(Asker asker, messages::WebRevokePassword ask) {
-  Looked who = look(ask.caller, Needs::kSeal);
-  if (who.good() && !who.postmaster && ask.subject != who.account.id) who.standing = WebStanding::kNotAllowed;
+  Looked who = look_at_account(ask.caller, ask.subject, Needs::kSeal);
   change(asker, std::move(who), {"app-password-revoked", "app-password", ask.subject},
          [&admin = parts_.administration, subject = ask.subject, id = ask.id](const Caller&) {
            auto name = revoke_app_password(admin.secrets(), subject, id);

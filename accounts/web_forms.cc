@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "accounts/command_words.h"
+#include "accounts/web_answers.h"
 #include "accounts/web_server.h"
 #include "lib/form/changes.h"
 #include "lib/form/forms.h"
@@ -35,13 +36,6 @@ Subject subject_of(std::string_view name, std::uint64_t account) {
 bool is_theirs(const Subject& subject, const directory::Account& account, bool postmaster) {
   return postmaster ||
          (subject.form == &form::individual_account_information() && subject.account == account.id);
-}
-
-WebDone failure(const po::Error& error) {
-  WebDone done;
-  done.kind = error.kind;
-  done.text = error.text;
-  return done;
 }
 
 WebDone no_such_form() {
@@ -163,12 +157,8 @@ ListQuery::Sort sort_of(messages::WebSort sort) {
 
 messages::WebAccounts listed(const po::Result<Listing>& listing) {
   messages::WebAccounts answer;
-  answer.standing = WebStanding::kGood;
-  answer.kind = listing ? po::Kind::kDone : listing.error().kind;
-  if (!listing) {
-    answer.text = listing.error().text;
-    return answer;
-  }
+  say(answer, listing);
+  if (!listing) return answer;
   answer.total = listing->total;
   answer.all = listing->all;
   for (const directory::Account& a : listing->rows)
@@ -180,10 +170,15 @@ messages::WebAccounts listed(const po::Result<Listing>& listing) {
 
 }  // namespace
 
-void WebServer::on_show_form(Asker asker, messages::WebShowForm ask) {
-  Looked who = look(ask.caller);
-  Subject subject = subject_of(ask.form, ask.subject);
+WebServer::Looked WebServer::look_at(const messages::WebCaller& caller, const Subject& subject, Needs needs) {
+  Looked who = look(caller, needs);
   if (who.good() && !is_theirs(subject, who.account, who.postmaster)) who.standing = WebStanding::kNotAllowed;
+  return who;
+}
+
+void WebServer::on_show_form(Asker asker, messages::WebShowForm ask) {
+  Subject subject = subject_of(ask.form, ask.subject);
+  Looked who = look_at(ask.caller, subject);
   if (!who.good()) return refuse<messages::WebForm>(asker, who.standing);
   messages::WebForm answer;
   answer.standing = WebStanding::kGood;
@@ -191,8 +186,7 @@ void WebServer::on_show_form(Asker asker, messages::WebShowForm ask) {
   answer.text = no_such_form().text;
   if (subject.form == nullptr) return send(asker, answer);
   auto shown = show(parts_.administration, caller_of(who), subject);
-  answer.kind = shown ? po::Kind::kDone : shown.error().kind;
-  answer.text = shown ? std::string() : shown.error().text;
+  say(answer, shown);
   if (shown) {
     answer.revision = shown->revision;
     for (auto& [name, values] : shown->values) answer.values.push_back({name, std::move(values)});
@@ -202,9 +196,8 @@ void WebServer::on_show_form(Asker asker, messages::WebShowForm ask) {
 
 void WebServer::on_submit_form(Asker asker, messages::WebSubmitForm ask) {
   bool check_only = ask.what == messages::WebSubmit::kCheck;
-  Looked who = look(ask.caller, check_only ? Needs::kNothing : Needs::kSeal);
   Subject subject = subject_of(ask.form, ask.subject);
-  if (who.good() && !is_theirs(subject, who.account, who.postmaster)) who.standing = WebStanding::kNotAllowed;
+  Looked who = look_at(ask.caller, subject, check_only ? Needs::kNothing : Needs::kSeal);
   About about{check_only ? "" : "form-changed", ask.form, ask.subject};
   change(asker, std::move(who), std::move(about),
          [&admin = parts_.administration, subject, check_only, seen = ask.revision,
@@ -219,9 +212,8 @@ void WebServer::on_submit_form(Asker asker, messages::WebSubmitForm ask) {
 }
 
 void WebServer::on_history(Asker asker, messages::WebAskHistory ask) {
-  Looked who = look(ask.caller);
   Subject subject = subject_of(ask.form, ask.subject);
-  if (who.good() && !is_theirs(subject, who.account, who.postmaster)) who.standing = WebStanding::kNotAllowed;
+  Looked who = look_at(ask.caller, subject);
   if (!who.good()) return refuse<messages::WebHistory>(asker, who.standing);
   messages::WebHistory answer;
   answer.standing = WebStanding::kGood;
@@ -231,8 +223,7 @@ void WebServer::on_history(Asker asker, messages::WebAskHistory ask) {
   // One more than is shown: then the page knows whether there is another.
   std::size_t limit = std::min(ask.limit, kHistoryPage);
   auto found = history(parts_.administration, caller_of(who), subject, ask.before, limit + 1);
-  answer.kind = found ? po::Kind::kDone : found.error().kind;
-  answer.text = found ? std::string() : found.error().text;
+  say(answer, found);
   if (found) {
     std::size_t all = found->size();
     if (all > limit) found->resize(limit);
@@ -243,9 +234,8 @@ void WebServer::on_history(Asker asker, messages::WebAskHistory ask) {
 }
 
 void WebServer::on_undo(Asker asker, messages::WebUndo ask) {
-  Looked who = look(ask.caller, Needs::kSeal);
   Subject subject = subject_of(ask.form, ask.subject);
-  if (who.good() && !is_theirs(subject, who.account, who.postmaster)) who.standing = WebStanding::kNotAllowed;
+  Looked who = look_at(ask.caller, subject, Needs::kSeal);
   change(asker, std::move(who), {"form-undone", ask.form, ask.subject},
          [&admin = parts_.administration, subject, revision = ask.undo](const Caller& caller) {
            if (subject.form == nullptr) return no_such_form();

@@ -123,6 +123,12 @@ class WebServer {
   };
 
   Looked look(const po::messages::WebCaller& caller, Needs needs = Needs::kNothing, For whom = For::kAnybody);
+  /// The same for one form: everything is a Postmaster's, that of his own account is anybody's.
+  Looked look_at(const po::messages::WebCaller& caller, const Subject& subject,
+                 Needs needs = Needs::kNothing);
+  /// And for what else belongs to one account: its owner, or a Postmaster.
+  Looked look_at_account(const po::messages::WebCaller& caller, std::uint64_t account,
+                         Needs needs = Needs::kNothing);
   /// Of a caller who is good so far.
   void check_seal(Looked& who, const po::messages::WebCaller& caller);
   [[nodiscard]] static Caller caller_of(const Looked& who);
