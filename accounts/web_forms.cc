@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "accounts/account_form.h"
 #include "accounts/command_words.h"
 #include "accounts/web_answers.h"
 #include "accounts/web_server.h"
@@ -84,9 +85,8 @@ messages::WebRevision web_revision(directory::Revision revision) {
   out.who = std::move(revision.who);
   out.from = std::move(revision.from);
   out.way = std::move(revision.way);
-  bool passwords_alone = std::all_of(revision.lines.begin(), revision.lines.end(), [](const auto& line) {
-    return line.after == std::vector<std::string>{"(changed)"};
-  });
+  bool passwords_alone = std::all_of(revision.lines.begin(), revision.lines.end(),
+                                     [](const auto& line) { return line.field == kPasswordField; });
   out.can_undo = revision.kind != directory::Revision::Kind::kAdded && !passwords_alone;
   for (directory::Revision::Line& line : revision.lines) out.lines.push_back(web_line(std::move(line)));
   return out;

@@ -380,6 +380,12 @@ TEST_CASE("a form is changed, the change told, taken back, and a stale page refu
     CHECK(refused.kind == po::Kind::kPermanent);
     CHECK_FALSE(refused.problems.empty());
   }
+
+  // What the history says of a password does not make one of another field.
+  submit.revision = undone.revision;
+  submit.values = {{"Finger-Information", {"(changed)"}}};
+  REQUIRE(bureau.ask<WebDone>(submit)->kind == po::Kind::kDone);
+  CHECK(bureau.ask<WebHistory>(WebAskHistory{jane, form, 2, 0})->entries.at(0).can_undo);
 }
 
 TEST_CASE("changes of a long list are told by what went and what came, and never in more than a frame") {
@@ -426,6 +432,7 @@ TEST_CASE("who changes his own password stays, his other sessions go") {
                        2,    seen.revision,   {{"Mail-Account-Password", {"An0ther!", "An0ther!"}}}};
   auto done = bureau.ask<WebDone>(submit).value();
   CHECK(done.kind == po::Kind::kDone);
+  CHECK_FALSE(bureau.ask<WebHistory>(WebAskHistory{here, form, 2, 0})->entries.at(0).can_undo);
   CHECK(bureau.look(here.token).standing == WebStanding::kGood);
   CHECK(bureau.look(there.token).standing == WebStanding::kNobody);
   CHECK(bureau.log_in("jane", "Sur+Fer!").answer == Answer::kDenied);
