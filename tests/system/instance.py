@@ -2,6 +2,7 @@
 As root it runs under the user mta from a root-owned copy of the programs, as an installation does; otherwise under
 the caller. Nothing below port 1024 is bound, no process outlives stop()."""
 import contextlib
+import functools
 import ctypes
 import json
 import os
@@ -126,6 +127,7 @@ def service_user():
         return pwd.getpwnam("mta")
 
 
+@functools.cache  # the program is large, and this is asked for each instance
 def sanitized(build):
     return b"__asan_init" in (build / "bin" / "post.office").read_bytes()
 
