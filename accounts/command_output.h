@@ -1,4 +1,5 @@
-// A command's output on its way to whoever asked: frame by frame, no more at once than a channel should hold.
+// A command's output on its way to whoever asked: frame by frame, no more at once than a channel should hold;
+// to wwwd one frame each time that it asks.
 // Callers: command_server, web_server.
 #pragma once
 
@@ -20,10 +21,13 @@ class CommandOutput {
   bool send_some(po::Channel& channel, std::uint32_t serial);
   /// When to send more, if not all was sent.
   static constexpr std::chrono::milliseconds kAgain{10};
+  /// One frame, for a receiver that asks for each; false if the channel is too full now.
+  bool send_one(po::Channel& channel, std::uint32_t serial);
   /// The last frame was sent.
   [[nodiscard]] bool all_sent() const { return all_sent_; }
 
  private:
+  void send_frame(po::Channel& channel, std::uint32_t serial, std::size_t most);
   CommandResult result_;
   std::size_t sent_out_ = 0, sent_err_ = 0;
   bool all_sent_ = false;

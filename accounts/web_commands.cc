@@ -63,6 +63,17 @@ bool WebServer::on_command(Asker asker, po::Frame& frame) {
   return true;
 }
 
+/// The command may be gone, because nobody asked for so long. Asked before a piece came, it says nothing new.
+bool WebServer::on_more_output(Asker asker, po::Frame& frame) {
+  messages::WebMoreOutput more;
+  if (!frame.decode(more)) return false;
+  auto running = commands_.find(asker);
+  if (running == commands_.end() || running->second->wanted) return true;
+  running->second->wanted = true;
+  pump(asker);
+  return true;
+}
+
 bool WebServer::on_abandon(Asker asker, po::Frame& frame) {
   messages::Abandon abandon;
   if (!frame.decode(abandon)) return false;
@@ -166,14 +177,14 @@ void WebServer::pump(Asker asker) {
   auto pipe = pipes_.find(asker.pipe);
   if (running == commands_.end() || pipe == pipes_.end()) return;
   RunningCommand& command = *running->second;
-  if (command.output.send_some(*pipe->second.channel, asker.serial))
-    command.stalled.after(parts_.loop, kStalled, [this, asker] { commands_.erase(asker); });
-  if (command.output.all_sent()) {
-    command.stalled.cancel();
-    if (command.input_over) commands_.erase(running);
-    return;
-  }
-  command.again.after(parts_.loop, CommandOutput::kAgain, [this, asker] { pump(asker); });
+  if (!command.wanted || command.output.all_sent()) return;
+  if (!command.output.send_one(*pipe->second.channel, asker.serial))
+    return command.again.after(parts_.loop, CommandOutput::kAgain, [this, asker] { pump(asker); });
+  command.wanted = false;
+  if (!command.output.all_sent())
+    return command.stalled.after(parts_.loop, kUnwanted, [this, asker] { commands_.erase(asker); });
+  command.stalled.cancel();
+  if (command.input_over) commands_.erase(running);
 }
 
 }  // namespace accounts

@@ -111,6 +111,8 @@ bool WebServer::on_frame(PipeId id, po::Frame& frame) {
       return handle(asker, frame, &WebServer::on_revoke_password);
     case messages::WebCommand::kType:
       return on_command(asker, frame);
+    case messages::WebMoreOutput::kType:
+      return on_more_output(asker, frame);
     case messages::Abandon::kType:
       return on_abandon(asker, frame);
     case messages::WebAskStatus::kType:

@@ -60,7 +60,10 @@ class WebServer {
 
   static constexpr std::size_t kMostJobs = 64;         ///< of one pipe, that wait for a thread
   static constexpr std::size_t kMostCommands = 64;     ///< of one pipe, that come or go in pieces
-  static constexpr std::chrono::seconds kStalled{60};  ///< a command's input or output that does not go on
+  static constexpr std::chrono::seconds kStalled{60};  ///< a command's input that does not go on
+  /// A command's output that nobody asks for: longer than wwwd takes to get rid of a piece with a browser
+  /// that is just fast enough for it.
+  static constexpr std::chrono::minutes kUnwanted{15};
 
  private:
   using PipeId = std::uint64_t;
@@ -92,6 +95,7 @@ class WebServer {
     std::string input;
     CommandOutput output;
     bool answered = false;    ///< or in the writer's thread: what still comes of its input is thrown away
+    bool wanted = true;       ///< the next piece of its output: the first need not be asked for
     bool input_over = false;  ///< the frame came behind which there is no more
     po::Event stalled, again;
     void forget_input();
@@ -154,6 +158,7 @@ class WebServer {
   void on_make_password(Asker asker, po::messages::WebMakePassword ask);
   void on_revoke_password(Asker asker, po::messages::WebRevokePassword ask);
   bool on_command(Asker asker, po::Frame& frame);
+  bool on_more_output(Asker asker, po::Frame& frame);
   bool on_abandon(Asker asker, po::Frame& frame);
   bool begin_command(Asker asker, po::messages::WebCommand ask);
   [[nodiscard]] std::size_t commands_of(PipeId pipe) const;

@@ -334,8 +334,8 @@ struct WebRevokePassword {
 
 /// wwwd > accounts: a command of post.office(8) that accounts runs itself ("import", "export",
 /// "relay-password"). Postmaster. Input that is larger than a frame comes in several; the caller is looked at
-/// in the first. Answer: CommandOutput frames, the last with `end`; a caller who may not gets one with exit
-/// code 77. 16 MiB.
+/// in the first. Answer: CommandOutput frames, the last with `end`, each but the first when WebMoreOutput
+/// asks for it; a caller who may not gets one with exit code 77. 16 MiB.
 struct WebCommand {
   static constexpr std::uint16_t kType = 119;
   static constexpr std::uint32_t kMax = kMaxFrame;
@@ -401,6 +401,15 @@ struct CarryOut {
 /// is on its way. 16 octets.
 struct Abandon {
   static constexpr std::uint16_t kType = 125;
+  static constexpr std::uint32_t kMax = 16;
+  auto fields() { return std::tie(); }
+};
+
+/// wwwd > accounts: the last piece of that WebCommand's output was taken, the next one may come. So what a
+/// slow browser has not taken yet stays in accounts, and the pipe is free for others. Answer: CommandOutput.
+/// 16 octets.
+struct WebMoreOutput {
+  static constexpr std::uint16_t kType = 126;
   static constexpr std::uint32_t kMax = 16;
   auto fields() { return std::tie(); }
 };

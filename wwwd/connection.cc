@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "lib/net_address.h"
 #include "lib/text.h"
@@ -33,6 +34,10 @@ class Connection::Answer final : public Exchange {
   }
 
   [[nodiscard]] bool done() const override { return connection_ == nullptr; }
+  void on_done(std::function<void()> callback) override {
+    if (connection_ == nullptr) return callback();
+    on_done_.push_back(std::move(callback));
+  }
 
   void answer(Response response) override {
     if (connection_ == nullptr || begun_) return;
@@ -115,6 +120,7 @@ class Connection::Answer final : public Exchange {
     connection_ = nullptr;
     question_.cancel();
     auto drained = std::exchange(drained_, nullptr), named = std::exchange(named_, nullptr);
+    for (const auto& callback : std::exchange(on_done_, {})) callback();
   }
   void drained() {
     auto callback = drained_;
@@ -133,6 +139,7 @@ class Connection::Answer final : public Exchange {
   Connection* connection_;
   bool begun_ = false;
   std::function<void()> drained_, named_;
+  std::vector<std::function<void()>> on_done_;
   po::DnsQuestion question_;
   std::string account_;
 };

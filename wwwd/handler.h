@@ -67,6 +67,10 @@ class Exchange {
   [[nodiscard]] const Request& request() const { return request_; }
   /// The client has gone, or has been answered: further work for it is wasted.
   [[nodiscard]] virtual bool done() const = 0;
+  /// Called once when that comes, from inside what brings it; at once, if it has. For whoever has work for it
+  /// done elsewhere. It may hold no reference to the Exchange. That a client has gone is seen when something
+  /// is written to it, or when the time of the answer is over.
+  virtual void on_done(std::function<void()> callback) = 0;
 
   /// The whole answer. Once.
   virtual void answer(Response response) = 0;

@@ -271,18 +271,23 @@ class ImportSink final : public BodySink {
     command.caller.seal = seal_;
     command.words = {"import", sent_->doing ? "--yes" : "--dry-run", "--json"};
     command.more = true;
-    serial_ = visit_->pipes().command(std::move(command), gather());
+    auto number = std::make_shared<std::uint32_t>(0);
+    serial_ = *number = visit_->pipes().command(std::move(command), gather(number));
   }
 
   /// Passwords in clear text are hashed one by one, which may take minutes for many accounts.
-  [[nodiscard]] Pipes::OnOutput gather() const {
+  [[nodiscard]] Pipes::OnOutput gather(std::shared_ptr<std::uint32_t> number) const {
     auto patience = std::make_shared<po::Event>();
     patience->every(visit_->pipes().loop(), Exchange::kAnswerLimit / 2,
                     [exchange = visit_->shared_exchange()] { exchange->wait_longer(); });
-    return Visit::gather([visit = visit_, sent = sent_, patience](Printed& printed) {
+    auto printed = std::make_shared<Printed>();
+    return [visit = visit_, sent = sent_, patience, printed,
+            number = std::move(number)](const CommandOutput& piece) {
+      printed->add(piece);
+      if (!piece.end) return visit->pipes().more_output(*number);
       patience->cancel();
-      show_result(visit, *sent, printed);
-    });
+      show_result(visit, *sent, *printed);
+    };
   }
 
   void refuse(std::string_view text) {
@@ -329,31 +334,72 @@ std::unique_ptr<BodySink> take_body(const VisitPtr& visit, bool doing) {
 
 // ---- export
 
+/// Asks for a piece when the client has taken most of the last one, so a slow client costs neither memory
+/// here nor the others their pipe; one that has gone ends the command.
+class Export : public std::enable_shared_from_this<Export> {
+ public:
+  explicit Export(VisitPtr visit) : visit_(std::move(visit)) {}
+
+  void start() {
+    WebCommand command;
+    command.caller = visit_->caller();
+    command.words = {"export"};
+    Pipes& pipes = visit_->pipes();
+    serial_ = pipes.command(std::move(command),
+                            [self = shared_from_this()](const CommandOutput& piece) { self->take(piece); });
+    exchange().on_drained([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->go_on();
+    });
+    exchange().on_done([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->give_up();
+    });
+  }
+
+ private:
+  Exchange& exchange() { return visit_->exchange(); }
+
+  void take(const CommandOutput& piece) {
+    over_ = piece.end;
+    if (piece.end && piece.exit_code != 0) return fail(piece);
+    if (!std::exchange(begun_, true)) begin();
+    exchange().write(piece.out);
+    if (piece.end) return exchange().end();
+    waits_ = true;
+    if (exchange().queued() <= po::Stream::kHighWater) go_on();
+  }
+
+  void begin() {
+    Response response;
+    response.type = "text/plain; charset=utf-8";
+    response.fields.emplace_back("Content-Disposition",
+                                 fmt::format("attachment; filename=\"post.office-{}.forms\"",
+                                             time_text(std::time(nullptr)).substr(0, 10)));
+    exchange().begin(std::move(response));
+  }
+
+  void fail(const CommandOutput& piece) {
+    if (begun_) return exchange().abort(piece.err);
+    if (piece.exit_code == 77) return visit_->refuse_user();
+    Printed printed;
+    printed.add(piece);
+    visit_->refuse(503, "Nothing was exported", failure_text(printed));
+  }
+
+  void go_on() {
+    if (std::exchange(waits_, false) && !over_) visit_->pipes().more_output(serial_);
+  }
+  void give_up() {
+    if (!std::exchange(over_, true)) visit_->pipes().abandon(Role::kAccounts, serial_);
+  }
+
+  VisitPtr visit_;
+  std::uint32_t serial_ = 0;
+  bool begun_ = false, over_ = false;
+  bool waits_ = false;  ///< for the client to take what it has
+};
+
 void export_forms(const VisitPtr& visit) {
-  WebCommand command;
-  command.caller = visit->caller();
-  command.words = {"export"};
-  auto begun = std::make_shared<bool>(false);
-  visit->pipes().command(std::move(command), [visit, begun](const CommandOutput& piece) {
-    Exchange& exchange = visit->exchange();
-    bool failed = piece.end && piece.exit_code != 0;
-    if (failed && !*begun) {
-      Printed printed{piece.out, piece.err, piece.exit_code, false};
-      if (piece.exit_code == 77) return visit->refuse_user();
-      return visit->refuse(503, "Nothing was exported", failure_text(printed));
-    }
-    if (failed) return exchange.abort(piece.err);
-    if (!std::exchange(*begun, true)) {
-      Response response;
-      response.type = "text/plain; charset=utf-8";
-      response.fields.emplace_back("Content-Disposition",
-                                   fmt::format("attachment; filename=\"post.office-{}.forms\"",
-                                               time_text(std::time(nullptr)).substr(0, 10)));
-      exchange.begin(std::move(response));
-    }
-    exchange.write(piece.out);
-    if (piece.end) exchange.end();
-  });
+  std::make_shared<Export>(visit)->start();
 }
 
 }  // namespace

@@ -100,6 +100,10 @@ void Pipes::more_input(std::uint32_t serial, std::string input, bool more) {
   line.channel->send(serial, piece);
 }
 
+void Pipes::more_output(std::uint32_t serial) {
+  if (lines_[0].channel) lines_[0].channel->send(serial, WebMoreOutput{});
+}
+
 std::size_t Pipes::accounts_backlog() const {
   return lines_[0].channel ? lines_[0].channel->backlog() : 0;
 }

@@ -79,10 +79,13 @@ class Pipes {
   template <class Q>
   void ask(Q question, std::function<void(typename AnswerTo<Q>::Type&)> then);
 
-  /// A command that accounts runs itself. The number that comes back is for more_input(), if `more` was set.
+  /// A command that accounts runs itself. The number that comes back is for more_input(), if `more` was set,
+  /// and for more_output(): without it no piece of the output comes behind the first.
   std::uint32_t command(po::messages::WebCommand question, OnOutput on_output);
   /// The next piece of that command's input. Nothing happens if the pipe broke meanwhile: on_output was told.
   void more_input(std::uint32_t serial, std::string input, bool more);
+  /// The last piece of that command's output was taken, the next one may come.
+  void more_output(std::uint32_t serial);
   /// Octets that are on their way to accounts: who has much to send waits while it is a lot.
   [[nodiscard]] std::size_t accounts_backlog() const;
 

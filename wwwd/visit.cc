@@ -90,44 +90,51 @@ void Visit::ask_log_in() {
 
 // ---- questions
 
-void Visit::order(Role role, std::vector<std::string> words, Pipes::OnOutput on_output) {
-  WebAskOrder question;
-  question.words = std::move(words);
-  ask<WebAskOrder>(std::move(question),
-                   [self = shared_from_this(), role, on_output = std::move(on_output)](WebOrder& order) {
-                     self->pipes_.carry_out(role, std::move(order.order), on_output);
-                   });
-}
-
-Pipes::OnOutput Visit::gather(std::function<void(Printed&)> then) {
-  auto printed = std::make_shared<Printed>();
-  return [printed, then = std::move(then)](const CommandOutput& piece) {
-    bool room =
-        printed->out.size() + piece.out.size() + printed->err.size() + piece.err.size() <= kMostPrinted;
-    printed->cut = printed->cut || !room;
-    if (!printed->cut) {
-      printed->out += piece.out;
-      printed->err += piece.err;
-    }
-    if (!piece.end) return;
-    printed->exit_code = piece.exit_code;
-    then(*printed);
-  };
+void Printed::add(const CommandOutput& piece) {
+  std::size_t size = out.size() + piece.out.size() + err.size() + piece.err.size();
+  cut = cut || size > kMostPrinted;
+  if (!cut) {
+    out += piece.out;
+    err += piece.err;
+  }
+  if (piece.end) exit_code = piece.exit_code;
 }
 
 void Visit::collect(Role role, std::vector<std::string> words, std::function<void(Printed&)> then) {
-  order(role, std::move(words),
-        gather([self = shared_from_this(), then = std::move(then)](Printed& p) { then(p); }));
+  WebAskOrder question;
+  question.words = std::move(words);
+  ask<WebAskOrder>(std::move(question),
+                   [self = shared_from_this(), role, then = std::move(then)](WebOrder& order) {
+                     self->carry_out(role, std::move(order.order), then);
+                   });
 }
 
-void Visit::collect_command(std::vector<std::string> words, std::string input,
-                            std::function<void(Printed&)> then) {
-  WebCommand question;
-  question.caller = caller();
-  question.words = std::move(words);
-  question.input = std::move(input);
-  pipes_.command(std::move(question),
-                 gather([self = shared_from_this(), then = std::move(then)](Printed& p) { then(p); }));
+void Visit::carry_out(Role role, std::string order, std::function<void(Printed&)> then) {
+  struct Running {
+    Printed printed;
+    std::uint32_t serial = 0;
+    bool over = false;
+  };
+  bool to_its_end = request().post();
+  if (!to_its_end && exchange_->done()) return;
+  auto running = std::make_shared<Running>();
+  auto give_up = [&pipes = pipes_, role, running] {
+    if (!std::exchange(running->over, true)) pipes.abandon(role, running->serial);
+  };
+  auto on_output = [self = shared_from_this(), running, to_its_end, give_up,
+                    then = std::move(then)](const CommandOutput& piece) {
+    running->printed.add(piece);
+    if (piece.end) {
+      running->over = true;
+    } else if (running->printed.cut && !to_its_end) {
+      give_up();
+    } else {
+      return;
+    }
+    then(running->printed);
+  };
+  running->serial = pipes_.carry_out(role, std::move(order), std::move(on_output));
+  if (!to_its_end) exchange_->on_done(give_up);
 }
 
 // ---- the answer

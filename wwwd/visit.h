@@ -24,6 +24,8 @@ struct Printed {
   std::string out, err;
   std::uint8_t exit_code = 0;  ///< as in CommandOutput
   bool cut = false;            ///< there was more than kMostPrinted
+
+  void add(const po::messages::CommandOutput& piece);
 };
 inline constexpr std::size_t kMostPrinted = 4 << 20;
 
@@ -62,15 +64,10 @@ class Visit : public std::enable_shared_from_this<Visit> {
   /// `question.caller` is filled in here. `then` gets answers of good standing alone.
   template <class Q>
   void ask(Q question, std::function<void(typename AnswerTo<Q>::Type&)> then);
-  /// A command for queue or story, sealed by accounts, then carried out; `on_output` gets each piece. Not
-  /// called for an order that accounts refuses: that is answered here.
-  void order(po::messages::Role role, std::vector<std::string> words, Pipes::OnOutput on_output);
-  /// The same, all that it prints at once.
+  /// A command for queue or story, sealed by accounts, then carried out; all that it prints at once. Not
+  /// called for an order that accounts refuses: that is answered here. What a GET asks for ends when it is
+  /// cut or nobody waits for it any more; what a form asks for is done to its end.
   void collect(po::messages::Role role, std::vector<std::string> words, std::function<void(Printed&)> then);
-  /// A command that accounts runs itself; all that it prints at once.
-  void collect_command(std::vector<std::string> words, std::string input, std::function<void(Printed&)> then);
-  /// Puts the pieces together, then calls back.
-  [[nodiscard]] static Pipes::OnOutput gather(std::function<void(Printed&)> then);
   [[nodiscard]] po::messages::WebCaller caller() const;
   [[nodiscard]] Pipes& pipes() { return pipes_; }
 
@@ -92,6 +89,7 @@ class Visit : public std::enable_shared_from_this<Visit> {
 
  private:
   /// True if the page may go on.
+  void carry_out(po::messages::Role role, std::string order, std::function<void(Printed&)> then);
   bool accept_standing(po::messages::WebStanding standing, std::string_view text);
   void ask_log_in();
   void take_said(Page& page, Response& response) const;

@@ -42,7 +42,7 @@ static bool known(const po::Frame& frame) {
          any_decodes<WebLogIn, WebLoggedIn, WebLook, WebSession, WebLogOut, WebDone, WebShowForm, WebForm,
                      WebSubmitForm, WebAskHistory, WebHistory, WebUndo, WebAskAccounts, WebAccounts,
                      WebRemove, WebAskAccess, WebAccess, WebMakePassword, WebRevokePassword, WebCommand,
-                     WebAskStatus, WebStatus, WebAskOrder, WebOrder, CarryOut, Abandon, AskSaslauthd,
+                     WebAskStatus, WebStatus, WebAskOrder, WebOrder, CarryOut, Abandon, WebMoreOutput, AskSaslauthd,
                      SaslauthdConnection, SystemFacts>(frame);
 }
 

@@ -8,7 +8,7 @@ TYPES |= {
     "WebShowForm": 106, "WebForm": 107, "WebSubmitForm": 108, "WebAskHistory": 109, "WebHistory": 110, "WebUndo": 111,
     "WebAskAccounts": 112, "WebAccounts": 113, "WebRemove": 114, "WebAskAccess": 115, "WebAccess": 116,
     "WebMakePassword": 117, "WebRevokePassword": 118, "WebCommand": 119, "WebAskStatus": 120, "WebStatus": 121,
-    "WebAskOrder": 122, "WebOrder": 123, "CarryOut": 124, "Abandon": 125}
+    "WebAskOrder": 122, "WebOrder": 123, "CarryOut": 124, "Abandon": 125, "WebMoreOutput": 126}
 GOOD, NOBODY, NOT_ALLOWED, FORGED, UNAVAILABLE = range(5)
 CHECK, SET = range(2)
 GRANTED = 0

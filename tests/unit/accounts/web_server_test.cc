@@ -299,6 +299,41 @@ TEST_CASE("a command's input comes in pieces, and what was abandoned is not run"
   CHECK(int(output.exit_code) == 0);
 }
 
+TEST_CASE("a command's output comes piece by piece, each when it is asked for") {
+  Bureau bureau;
+  WebCaller postmaster = bureau.logged_in("Postmaster", "Post+Master");
+  std::vector<std::string> aliases;
+  for (int i = 0; i < 3000; ++i)
+    aliases.push_back("someone.whose.name.is.long." + std::to_string(i) + "@podunk.edu jane@podunk.edu");
+  std::uint64_t revision = bureau.ask<WebForm>(WebShowForm{postmaster, "channel-aliases", 0})->revision;
+  WebSubmitForm submit{postmaster, WebSubmit::kSet, "channel-aliases", 0, revision, {{"Aliases", aliases}}};
+  REQUIRE(bureau.ask<WebDone>(submit)->kind == po::Kind::kDone);
+
+  auto output = bureau.ask<CommandOutput>(WebCommand{postmaster, {"export"}, {}, false});
+  std::string out;
+  int frames = 0;
+  while (output && !output->end && ++frames < 100) {
+    CHECK(output->out.size() <= 64 * 1024);
+    out += output->out;
+    for (int i = 0; i < 10; ++i) event_base_loop(bureau.loop.base(), EVLOOP_ONCE);
+    char octet = 0;
+    CHECK(::recv(bureau.wwwd.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0);
+    --bureau.serial;
+    output = bureau.ask<CommandOutput>(WebMoreOutput{});
+  }
+  REQUIRE(output);
+  CHECK(int(output->exit_code) == 0);
+  CHECK(frames >= 2);
+  CHECK(out.find(aliases.front()) != std::string::npos);
+  CHECK((out + output->out).find(aliases.back()) != std::string::npos);
+  // It is over: asking once more is no fault, and brings nothing.
+  --bureau.serial;
+  std::string frame = po::encode_frame(bureau.serial + 1, WebMoreOutput{});
+  REQUIRE(::send(bureau.wwwd.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size()));
+  bureau.serial += 2;
+  CHECK(bureau.look(postmaster.token).standing == WebStanding::kGood);
+}
+
 TEST_CASE("forms: a Postmaster all of them, others their own, and nothing without the seal") {
   Bureau bureau;
   WebCaller postmaster = bureau.logged_in("Postmaster", "Post+Master"), jane = bureau.logged_in("jane");

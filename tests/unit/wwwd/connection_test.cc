@@ -438,7 +438,9 @@ TEST_CASE("a client that goes leaves a deaf exchange behind") {
   Scene scene;
   std::atomic<bool> asked = false, gone = false;
   bool drained = false;
+  int done = 0;
   scene.on_tick = [&] {
+    if (!asked && scene.pages.kept) scene.pages.kept->on_done([&] { ++done; });
     asked = scene.pages.kept != nullptr;
     // While it waits, nothing is read: that the client has gone is seen when it is written to.
     if (!gone || scene.pages.kept->done()) return;
@@ -454,6 +456,9 @@ TEST_CASE("a client that goes leaves a deaf exchange behind") {
   REQUIRE(scene.pages.kept);
   Exchange& deaf = *scene.pages.kept;
   CHECK(deaf.done());
+  CHECK(done == 1);
+  deaf.on_done([&] { done += 10; });
+  CHECK(done == 11);
   deaf.write("more");
   deaf.pause_body();
   deaf.resume_body();
@@ -465,6 +470,22 @@ TEST_CASE("a client that goes leaves a deaf exchange behind") {
   CHECK(deaf.queued() == 0);
   CHECK_FALSE(drained);
   CHECK(scene.log.find("why=\"the client has gone\"") != std::string::npos);
+}
+
+TEST_CASE("an exchange that was answered is done") {
+  Scene scene;
+  std::vector<bool> done;
+  scene.on_tick = [&] {
+    if (!scene.pages.kept) return;
+    auto exchange = std::exchange(scene.pages.kept, nullptr);
+    exchange->on_done([&, kept = exchange.get()] { done.push_back(kept->done()); });
+    exchange->answer(Pages::text("now"));
+  };
+  scene.run([&](Browser& b) {
+    b.say(get("/kept"));
+    CHECK(b.answer() == "HTTP/1.1 200 OK");
+  });
+  CHECK(done == std::vector<bool>{true});
 }
 
 TEST_CASE("bodies that stream") {

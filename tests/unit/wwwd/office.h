@@ -25,18 +25,29 @@ using namespace po::messages;
 class PlayedExchange final : public wwwd::Exchange {
  public:
   explicit PlayedExchange(wwwd::Request request) { request_ = std::move(request); }
-  [[nodiscard]] bool done() const override { return answered; }
-  void answer(wwwd::Response r) override {
-    REQUIRE_FALSE(answered);
-    answered = true;
-    response = std::move(r);
+  [[nodiscard]] bool done() const override { return gone || ended || (answered && !begun); }
+  void on_done(std::function<void()> callback) override {
+    if (done()) return callback();
+    on_done_.push_back(std::move(callback));
   }
-  void begin(wwwd::Response r) override { answer(std::move(r)); }
+  void answer(wwwd::Response r) override {
+    if (gone) return;
+    take(std::move(r));
+    is_done();
+  }
+  void begin(wwwd::Response r) override {
+    if (gone) return;
+    begun = true;
+    take(std::move(r));
+  }
   void write(std::string_view piece) override { response.body += piece; }
-  [[nodiscard]] std::size_t queued() const override { return 0; }
-  void on_drained(std::function<void()> callback) override { (void)callback; }
-  void end() override { ended = true; }
-  void abort(std::string_view) override { ended = true; }
+  [[nodiscard]] std::size_t queued() const override { return waiting; }
+  void on_drained(std::function<void()> callback) override { drained_ = std::move(callback); }
+  void end() override {
+    ended = true;
+    is_done();
+  }
+  void abort(std::string_view) override { end(); }
   void pause_body() override {}
   void resume_body() override {}
   void look_up_name(std::function<void()> callback) override {
@@ -47,9 +58,34 @@ class PlayedExchange final : public wwwd::Exchange {
   void set_account(std::string a) override { account = std::move(a); }
   void wait_longer() override {}
 
-  bool answered = false, ended = false;
+  /// The client has taken all that waited for it.
+  void drain() {
+    waiting = 0;
+    if (drained_) drained_();
+  }
+  /// The client is gone.
+  void leave() {
+    gone = true;
+    is_done();
+  }
+
+  bool answered = false, begun = false, ended = false, gone = false;
+  std::size_t waiting = 0;
   wwwd::Response response;
   std::string account;
+
+ private:
+  void take(wwwd::Response r) {
+    REQUIRE_FALSE(answered);
+    answered = true;
+    response = std::move(r);
+  }
+  void is_done() {
+    drained_ = nullptr;
+    for (const auto& callback : std::exchange(on_done_, {})) callback();
+  }
+  std::function<void()> drained_;
+  std::vector<std::function<void()>> on_done_;
 };
 
 /// One process at the far end of a pipe: answers each kind of question by what was set for it.
@@ -129,6 +165,11 @@ class Office {
   }
 
   std::shared_ptr<PlayedExchange> ask(wwwd::Request request, bool logged_in = true) {
+    auto exchange = begin(std::move(request), logged_in);
+    turn([&] { return exchange->answered; });
+    return exchange;
+  }
+  std::shared_ptr<PlayedExchange> begin(wwwd::Request request, bool logged_in = true) {
     request.client.family = 4;
     request.client.octets = {192, 0, 2, 1};
     request.https = true;
@@ -136,7 +177,6 @@ class Office {
     if (logged_in) request.fields.emplace_back("cookie", cookie);
     auto exchange = std::make_shared<PlayedExchange>(std::move(request));
     site.on_request(exchange);
-    turn([&] { return exchange->answered; });
     return exchange;
   }
   /// `target`: path and query.
@@ -145,11 +185,7 @@ class Office {
   }
   wwwd::Response post(std::string target, std::vector<std::pair<std::string, std::string>> form,
                       bool logged_in = true) {
-    wwwd::Request request = request_for(std::move(target));
-    request.method = wwwd::Method::kPost;
-    request.media_type = "application/x-www-form-urlencoded";
-    request.form = parameters(std::move(form));
-    return ask(std::move(request), logged_in)->response;
+    return ask(form_for(std::move(target), std::move(form)), logged_in)->response;
   }
 
   /// Until it holds, or a second has gone.
@@ -168,6 +204,14 @@ class Office {
     request.path = target.substr(0, query);
     if (query != std::string::npos)
       request.query = wwwd::parse_parameters(std::string_view(target).substr(query + 1)).value();
+    return request;
+  }
+
+  static wwwd::Request form_for(std::string target, std::vector<std::pair<std::string, std::string>> form) {
+    wwwd::Request request = request_for(std::move(target));
+    request.method = wwwd::Method::kPost;
+    request.media_type = "application/x-www-form-urlencoded";
+    request.form = parameters(std::move(form));
     return request;
   }
 

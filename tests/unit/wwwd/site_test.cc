@@ -68,7 +68,8 @@ TEST_CASE("what accounts says of the caller decides, whatever the page") {
   }
 }
 
-TEST_CASE("what is longer than anything that could be right is not asked of accounts, and costs nobody a pipe") {
+TEST_CASE(
+    "what is longer than anything that could be right is not asked of accounts, and costs nobody a pipe") {
   Office office;
   const std::string cookie = std::exchange(office.cookie, "__Host-post.office=" + std::string(2048, 't'));
   CHECK(office.get("/accounts").status == 403);
@@ -431,4 +432,101 @@ TEST_CASE("a thousand mistakes make no long page") {
   CHECK(response.status == 422);
   CHECK(response.body.size() < 60 * 1024);
   CHECK(has(response.body, "and 950 more"));
+}
+
+TEST_CASE("an export goes on when the client has taken what there is, and ends when the client goes") {
+  Office office;
+  std::uint32_t serial = 0;
+  int more = 0, abandoned = 0;
+  office.accounts->hears<WebCommand>([&](std::uint32_t s, const auto&) { serial = s; });
+  office.accounts->hears<WebMoreOutput>([&](std::uint32_t s, const auto&) { more += s == serial ? 1 : 100; });
+  office.accounts->hears<Abandon>([&](std::uint32_t s, const auto&) { abandoned += s == serial ? 1 : 100; });
+  auto exchange = office.begin(Office::request_for("/export"));
+  office.turn([&] { return serial != 0; });
+  const CommandOutput piece{"abc", {}, false, 0};
+  office.accounts->send(serial, piece);
+  office.turn([&] { return more == 1; });
+  CHECK(more == 1);
+  exchange->waiting = 1 << 20;
+  office.accounts->send(serial, piece);
+  office.turn([&] { return exchange->response.body == "abcabc"; });
+  CHECK(exchange->response.body == "abcabc");
+  CHECK(more == 1);
+  exchange->drain();
+  office.turn([&] { return more == 2; });
+  CHECK(more == 2);
+  SECTION("it comes to its end") {
+    office.accounts->send(serial, CommandOutput{"d", {}, true, 0});
+    office.turn([&] { return exchange->ended; });
+    CHECK(exchange->response.body == "abcabcd");
+    office.get("/accounts/9/remove");
+    CHECK(abandoned == 0);
+  }
+  SECTION("the client goes") {
+    exchange->leave();
+    office.turn([&] { return abandoned == 1; });
+    CHECK(abandoned == 1);
+  }
+  CHECK(more == 2);
+}
+
+namespace {
+
+/// Accounts seals every order; queue and story begin with it and are silent.
+struct SilentOffice : Office {
+  std::uint32_t serial = 0;
+  int abandoned = 0;
+  SilentOffice() {
+    accounts->answers<WebAskOrder, WebOrder>([](const WebAskOrder&) {
+      return WebOrder{WebStanding::kGood, "sealed"};
+    });
+    for (Played* there : {queue.get(), story.get()}) {
+      there->hears<CarryOut>([this](std::uint32_t s, const CarryOut&) { serial = s; });
+      there->hears<Abandon>([this](std::uint32_t s, const Abandon&) { abandoned += s == serial ? 1 : 100; });
+    }
+    who.postmaster = true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what is looked up for a page ends when nobody waits for the page, what a form asks for does not") {
+  SilentOffice office;
+  SECTION("a page") {
+    auto exchange = office.begin(Office::request_for("/story?about=jane@podunk.edu"));
+    office.turn([&] { return office.serial != 0; });
+    exchange->leave();
+    office.turn([&] { return office.abandoned != 0; });
+    CHECK(office.abandoned == 1);
+  }
+  SECTION("a page that was shown") {
+    auto exchange = office.begin(Office::request_for("/story?about=jane@podunk.edu"));
+    office.turn([&] { return office.serial != 0; });
+    office.story->send(office.serial, CommandOutput{{}, {}, true, 1});
+    office.turn([&] { return exchange->answered; });
+    CHECK(exchange->response.status == 200);
+    office.get("/queue/act");
+    CHECK(office.abandoned == 0);
+  }
+  SECTION("a form") {
+    auto exchange = office.begin(Office::form_for(
+        "/queue/act", {{"seal", "s"}, {"action", "hold"}, {"scope", "matching"}, {"confirmed", "yes"}}));
+    office.turn([&] { return office.serial != 0; });
+    exchange->leave();
+    office.get("/queue/act");
+    CHECK(office.abandoned == 0);
+  }
+}
+
+TEST_CASE("what prints more than is shown is given up, and shown") {
+  SilentOffice office;
+  auto exchange = office.begin(Office::request_for("/queue/0123456789abcdefghjk/content"));
+  office.turn([&] { return office.serial != 0; });
+  REQUIRE(office.serial != 0);
+  for (int i = 0; i < 9; ++i)
+    office.queue->send(office.serial, CommandOutput{std::string(512 << 10, 'x'), {}, false, 0});
+  office.turn([&] { return exchange->answered && office.abandoned != 0; });
+  CHECK(office.abandoned == 1);
+  CHECK(exchange->response.status == 200);
+  CHECK(has(exchange->response.body, "The first "));
 }
