@@ -164,6 +164,7 @@ void make_password(const VisitPtr& visit, const AccessPlace& place) {
   question.subject = place.account;
   question.name = view.name;
   visit->ask<WebMakePassword>(std::move(question), [visit, place, view](WebDone& done) {
+    if (done.kind == po::Kind::kTemporary) return visit->refuse(503, "Not possible just now", done.text);
     MakingView next;
     if (done.kind == po::Kind::kDone) {
       next.made = view.name;

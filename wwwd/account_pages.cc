@@ -302,11 +302,7 @@ void add_account(const VisitPtr& visit) {
 
 void lock_account(const VisitPtr& visit) {
   std::uint64_t account = visit->number(0);
-  WebShowForm now;
-  now.form = form::account_data().name;
-  now.subject = account;
-  visit->ask<WebShowForm>(std::move(now), [visit, account](WebForm& form) {
-    if (form.kind != po::Kind::kDone) return visit->not_found();
+  with_form(visit, form::account_data().name, account, [visit, account](WebForm& form) {
     WebSubmitForm question;
     question.what = WebSubmit::kSet;
     question.form = form::account_data().name;
@@ -331,11 +327,7 @@ struct RemovalView {
 
 void show_removal(const VisitPtr& visit, const RemovalView& view) {
   std::uint64_t account = visit->number(0);
-  WebShowForm question;
-  question.form = form::account_data().name;
-  question.subject = account;
-  visit->ask<WebShowForm>(std::move(question), [visit, account, view](WebForm& form) {
-    if (form.kind != po::Kind::kDone) return visit->not_found();
+  with_form(visit, form::account_data().name, account, [visit, account, view](WebForm& form) {
     std::string title = account_title(to_values(form.values));
     Page page;
     page.title = "Remove " + title;
@@ -406,6 +398,7 @@ void remove_account(const VisitPtr& visit) {
   question.to = view.choice == "hand" ? view.to : std::string();
   visit->ask<WebRemove>(std::move(question), [visit, view](WebDone& done) {
     if (done.kind == po::Kind::kDone) return visit->see_other("/accounts?removed=" + visit->part(0));
+    if (done.kind == po::Kind::kTemporary) return visit->refuse(503, "Not possible just now", done.text);
     RemovalView again = view;
     again.problem = !done.problems.empty() ? done.problems[0].rule : done.text;
     show_removal(visit, again);

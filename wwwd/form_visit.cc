@@ -103,16 +103,8 @@ FormView view_of(const FormPlace& place, const WebForm& form) {
   return {.form = place.form, .who = place.who, .values = to_values(form.values), .path = place.path};
 }
 
-/// Calls back with the form as it is now.
 void with_form(const VisitPtr& visit, const FormPlace& place, std::function<void(WebForm&)> then) {
-  WebShowForm question;
-  question.form = place.form->name;
-  question.subject = place.subject;
-  visit->ask<WebShowForm>(std::move(question), [visit, then = std::move(then)](WebForm& form) {
-    if (form.kind == po::Kind::kPermanent) return visit->not_found();
-    if (form.kind != po::Kind::kDone) return visit->refuse(503, "Not possible just now", form.text);
-    then(form);
-  });
+  wwwd::with_form(visit, place.form->name, place.subject, std::move(then));
 }
 
 std::uint64_t sent_revision(const Visit& visit) {
@@ -188,6 +180,18 @@ void show_resumed(const VisitPtr& visit, const FormPlace& place) {
 }  // namespace
 
 // ---- showing
+
+void with_form(const VisitPtr& visit, std::string_view form, std::uint64_t subject,
+               std::function<void(WebForm&)> then) {
+  WebShowForm question;
+  question.form = form;
+  question.subject = subject;
+  visit->ask<WebShowForm>(std::move(question), [visit, then = std::move(then)](WebForm& now) {
+    if (now.kind == po::Kind::kPermanent) return visit->not_found();
+    if (now.kind != po::Kind::kDone) return visit->refuse(503, "Not possible just now", now.text);
+    then(now);
+  });
+}
 
 void show_form(const VisitPtr& visit, const FormPlace& place) {
   with_change_notice(visit, place, [visit, place](std::vector<Notice> notices) {

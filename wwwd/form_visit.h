@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/form/form.h"
@@ -35,6 +36,10 @@ struct FormPlace {
 
 /// The title of its page.
 [[nodiscard]] std::string form_title(const FormPlace& place, const form::Values& values);
+
+/// Calls back with that form as it is now; answers the visit itself if there is none, or it cannot be had.
+void with_form(const VisitPtr& visit, std::string_view form, std::uint64_t subject,
+               std::function<void(po::messages::WebForm&)> then);
 
 void show_form(const VisitPtr& visit, const FormPlace& place);
 /// A POST of it; `after` says where to go when it was done (from the answer), else back to `path`.

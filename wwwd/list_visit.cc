@@ -38,19 +38,13 @@ void with_list(const VisitPtr& visit, const FormPlace& form, std::string_view na
                std::function<void(const ListPlace&, Listed)> then) {
   const form::Field* field = form.form->find(name);
   if (field == nullptr || !field->list() || field->type == form::Type::kReadOnly) return visit->not_found();
-  WebShowForm question;
-  question.form = form.form->name;
-  question.subject = form.subject;
-  visit->ask<WebShowForm>(std::move(question),
-                          [visit, place = ListPlace{form, field}, then = std::move(then)](WebForm& now) {
-                            if (now.kind == po::Kind::kPermanent) return visit->not_found();
-                            if (now.kind != po::Kind::kDone)
-                              return visit->refuse(503, "Not possible just now", now.text);
-                            form::Values values = to_values(now.values);
-                            Listed listed{now.revision, {}, form_title(place.form, values)};
-                            listed.values = std::move(values[std::string(place.field->name)]);
-                            then(place, std::move(listed));
-                          });
+  with_form(visit, form.form->name, form.subject,
+            [place = ListPlace{form, field}, then = std::move(then)](WebForm& now) {
+              form::Values values = to_values(now.values);
+              Listed listed{now.revision, {}, form_title(place.form, values)};
+              listed.values = std::move(values[std::string(place.field->name)]);
+              then(place, std::move(listed));
+            });
 }
 
 std::string entries_text(std::size_t count) {

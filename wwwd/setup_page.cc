@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "wwwd/command_answer.h"
+#include "wwwd/form_visit.h"
 #include "wwwd/system_status.h"
 #include "wwwd/visit.h"
 #include "wwwd/words.h"
@@ -75,6 +75,10 @@ std::vector<std::string> values_of(const WebForm& form, std::string_view field) 
 
 void write_certificates(Html& h, const SystemStatus& system) {
   h.element("h2", "Certificates");
+  if (!system.known) {
+    h.element("p", "Their state is not known just now. Load the page again in a moment.");
+    return;
+  }
   if (system.certificates.empty())
     h.element("p", "There is none: every service goes without TLS. Name one in post.office.conf.");
   h.open("ul", {{"class", "findings"}});
@@ -143,9 +147,7 @@ void setup_page(const VisitPtr& visit, const std::shared_ptr<SetupDesk>& desk) {
 }  // namespace
 
 void check_setup(const std::shared_ptr<Visit>& visit, SetupDesk& desk, SetupDesk::OnFindings then) {
-  WebShowForm question;
-  question.form = "mail-routing";
-  visit->ask<WebShowForm>(std::move(question), [&desk, then = std::move(then)](WebForm& form) {
+  with_form(visit, "mail-routing", 0, [&desk, then = std::move(then)](WebForm& form) {
     desk.check(values_of(form, "Local-Mail-Domains"), values_of(form, "Relay-Domains"), then);
   });
 }

@@ -8,6 +8,7 @@
 #include "lib/form/forms.h"
 #include "lib/text.h"
 #include "wwwd/command_answer.h"
+#include "wwwd/form_visit.h"
 #include "wwwd/queue_rows.h"
 #include "wwwd/visit.h"
 #include "wwwd/words.h"
@@ -244,10 +245,8 @@ void ask_story(const VisitPtr& visit, Asked asked, std::vector<std::string> whic
 
 /// A user may ask about his own addresses alone, and without what concerns others: accounts sees to both.
 void ask_own(const VisitPtr& visit, Asked asked) {
-  WebShowForm question;
-  question.form = std::string(form::individual_account_information().name);  // an owner may read no other
-  question.subject = visit->viewer().account;
-  visit->ask<WebShowForm>(std::move(question), [visit, asked = std::move(asked)](WebForm& form) {
+  std::string_view readable = form::individual_account_information().name;  // an owner may read no other
+  with_form(visit, readable, visit->viewer().account, [visit, asked = std::move(asked)](WebForm& form) {
     std::vector<std::string> own;
     for (const WebField& field : form.values)
       if (field.name == "Internet-Addresses") own = field.values;

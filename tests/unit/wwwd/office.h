@@ -16,6 +16,7 @@
 #include "lib/channel.h"
 #include "lib/web_messages.h"
 #include "wwwd/handler.h"
+#include "wwwd/setup_desk.h"
 #include "wwwd/site.h"
 
 namespace wwwd_test {
@@ -138,7 +139,9 @@ inline wwwd::Parameters parameters(std::vector<std::pair<std::string, std::strin
 /// The site, and a session with the token "t" and the seal "s" that belongs to `who`.
 class Office {
  public:
-  Office() : site(loop, log, "mail.podunk.edu") {
+  /// `desk`: for the set-up page; it asks no DNS.
+  explicit Office(bool desk = false)
+      : site(loop, log, "mail.podunk.edu", desk ? desk_without_dns() : nullptr) {
     connect();
     who.standing = WebStanding::kGood;
     who.account = 7;
@@ -213,6 +216,11 @@ class Office {
     request.media_type = "application/x-www-form-urlencoded";
     request.form = parameters(std::move(form));
     return request;
+  }
+
+  std::shared_ptr<wwwd::SetupDesk> desk_without_dns() {
+    return std::make_shared<wwwd::SetupDesk>(loop, po::ResolverOptions{}, "mail.podunk.edu",
+                                             std::vector<NetAddress>{});
   }
 
   po::Loop loop;

@@ -312,6 +312,51 @@ TEST_CASE("removal asks what becomes of the mail before anything is sent") {
   CHECK(sent[0].to == "bill@podunk.edu");
 }
 
+TEST_CASE("what cannot be had just now is not said to be missing, wrong or refused") {
+  Office office(true);
+  po::Kind kind = po::Kind::kTemporary;
+  office.accounts->answers<WebShowForm, WebForm>([&](const WebShowForm&) {
+    WebForm form = good<WebForm>();
+    form.kind = kind;
+    return form;
+  });
+  const std::vector<std::pair<std::string, std::string>> lock = {{"seal", "s"}, {"locked", "yes"}};
+  SECTION("the form") {
+    CHECK(office.post("/accounts/9/lock", lock).status == 503);
+    CHECK(office.get("/accounts/9/remove").status == 503);
+    CHECK(office.get("/setup").status == 503);
+    CHECK(office.get("/story").status == 503);
+    CHECK(office.get("/settings/channel-aliases/list/Aliases").status == 503);
+    kind = po::Kind::kPermanent;
+    CHECK(office.post("/accounts/9/lock", lock).status == 404);
+    CHECK(office.get("/accounts/9/remove").status == 404);
+  }
+  SECTION("the change") {
+    kind = po::Kind::kDone;
+    auto busy = [] {
+      WebDone done = good<WebDone>();
+      done.kind = po::Kind::kTemporary;
+      done.text = "the databases are busy";
+      return done;
+    };
+    office.accounts->answers<WebRemove, WebDone>([&](const WebRemove&) { return busy(); });
+    office.accounts->answers<WebMakePassword, WebDone>([&](const WebMakePassword&) { return busy(); });
+    for (const auto& response : {office.post("/accounts/9/remove", {{"seal", "s"}, {"mail", "delete"}}),
+                                 office.post("/account/passwords", {{"seal", "s"}, {"name", "phone"}})}) {
+      CHECK(response.status == 503);
+      CHECK(has(response.body, "the databases are busy"));
+    }
+  }
+  SECTION("the state of the system") {
+    kind = po::Kind::kDone;
+    WebStatus status = good<WebStatus>();
+    office.accounts->answers<WebAskStatus, WebStatus>([&](const WebAskStatus&) { return status; });
+    CHECK_FALSE(has(office.get("/setup").body, "goes without TLS"));
+    status.text = R"({"processes":[{"name":"smtpd.1"}]})";
+    CHECK(has(office.get("/setup").body, "goes without TLS"));
+  }
+}
+
 TEST_CASE("a new application password is shown in the answer, and nowhere else") {
   Office office;
   office.accounts->answers<WebAskAccess, WebAccess>([](const WebAskAccess& ask) {
