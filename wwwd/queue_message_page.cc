@@ -185,13 +185,17 @@ void content_page(const VisitPtr& visit) {
     const std::string& of = visit->part(0);
     if (printed.exit_code != 0 && printed.out.empty()) return show_gone(visit, of, printed);
     Page page = page_of(of, "Content of message " + of);
-    bool whole = printed.out.size() <= kMostContent;
+    bool broken_off = printed.exit_code != 0;
+    bool whole = !printed.cut && printed.out.size() <= kMostContent;
+    if (broken_off) page.notices.push_back(failure_notice("This is not all of it", printed));
     page.body.element(
         "p", {{"class", "hint"}},
-        whole ? "All of it, as it came, as plain text."
-              : fmt::format("The first {} as it came, as plain text. On the command line, post.office queue "
-                            "show {} --content prints the rest.",
-                            octets_text(kMostContent), of));
+        broken_off ? "What could be read of it, as it came, as plain text."
+        : whole
+            ? "All of it, as it came, as plain text."
+            : fmt::format("The first {} as it came, as plain text. On the command line, post.office queue "
+                          "show {} --content prints the rest.",
+                          octets_text(kMostContent), of));
     write_text(page.body, "Content", plain_text(printed.out, kMostContent));
     visit->show(std::move(page));
   });

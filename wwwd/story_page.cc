@@ -218,6 +218,9 @@ void show_stories(const VisitPtr& visit, const Asked& asked, const Printed& prin
     page.notices.push_back(failure_notice("The log could not be asked", printed));
     return visit->show(std::move(page));
   }
+  if (printed.exit_code != 0 && !nothing)
+    page.notices.push_back(
+        failure_notice("The log could not be read to its end: there may be more", printed));
   std::vector<Json> lines = json_lines_of(printed);
   std::reverse(lines.begin(),
                lines.end());  // the newest came first, so that those are read when there are many

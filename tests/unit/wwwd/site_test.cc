@@ -575,3 +575,33 @@ TEST_CASE("what prints more than is shown is given up, and shown") {
   CHECK(exchange->response.status == 200);
   CHECK(has(exchange->response.body, "The first "));
 }
+
+TEST_CASE("what broke off is not shown as if it were all") {
+  SilentOffice office;
+  struct Row {
+    std::string path, out, broken;
+  };
+  const Row rows[] = {
+      {"/queue/0123456789abcdefghjk/content", "Subject: x\r\n", "This is not all of it"},
+      {"/story?about=jane@podunk.edu", "{\"time\":\"2026-11-26T02:25:00Z\",\"event\":\"x\"}\n",
+       "The log could not be read to its end"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.path);
+    for (bool breaks_off : {false, true}) {
+      office.serial = 0;
+      auto exchange = office.begin(Office::request_for(row.path));
+      office.turn([&] { return office.serial != 0; });
+      CommandOutput output{row.out, {}, true, 0};
+      if (breaks_off) {
+        output.err = "post.office: the disk cannot be read\n";
+        output.exit_code = 75;
+      }
+      (row.path[1] == 'q' ? office.queue : office.story)->send(office.serial, output);
+      office.turn([&] { return exchange->answered; });
+      const std::string& body = exchange->response.body;
+      CHECK(has(body, row.broken) == breaks_off);
+      CHECK(has(body, "The disk cannot be read.") == breaks_off);
+      if (row.path[1] == 'q') CHECK(has(body, "All of it") != breaks_off);
+    }
+  }
+}
