@@ -107,6 +107,9 @@ void with_form(const VisitPtr& visit, const FormPlace& place, std::function<void
   wwwd::with_form(visit, place.form->name, place.subject, std::move(then));
 }
 
+/// Octets of HTML of changes in one page, behind which no further one begins.
+constexpr std::size_t kMostRevisions = 40 * 1024;
+
 std::uint64_t sent_revision(const Visit& visit) {
   return parse_number(visit.field("revision")).value_or(0);
 }
@@ -130,15 +133,23 @@ void show_refused(const VisitPtr& visit, const FormPlace& place, const form::Val
   });
 }
 
-Notice conflict_notice(const std::vector<WebRevision>& since, bool disagree) {
+Notice conflict_notice(const FormPlace& place, const std::vector<WebRevision>& since, bool disagree) {
   Notice notice{
       Tone::kWarning, "Nothing was changed yet: somebody else changed this form since you opened it", {}};
+  std::size_t shown = 0;
   for (const WebRevision& revision : since) {
+    if (notice.more.size() > kMostRevisions) break;
+    ++shown;
     notice.more.open("p").text(by_whom(revision) + ", ");
     write_time(notice.more, revision.at);
     notice.more.close("p");
     write_changes(notice.more, revision.lines);
   }
+  if (shown < since.size())
+    notice.more.open("p")
+        .text(fmt::format("and {} before. ", count_of(since.size() - shown, "change")))
+        .link(place.path + "/history", "History")
+        .close("p");
   notice.more.element(
       "p", disagree ? "What you typed is kept. Where you both changed a field, what it was made stands below "
                       "yours. Save again to put yours over it."
@@ -156,7 +167,7 @@ void show_conflict(const VisitPtr& visit, const FormPlace& place, const form::Va
     view.others = std::move(merged.others);
     Page page = page_of(place, view.values);
     page.status = 409;
-    page.notices.push_back(conflict_notice(since, !view.others.empty()));
+    page.notices.push_back(conflict_notice(place, since, !view.others.empty()));
     fill(*visit, place, view, form.revision, page);
     visit->show(std::move(page));
   });
@@ -303,7 +314,7 @@ void show_history(const VisitPtr& visit, const FormPlace& place) {
     h.open("ol", {{"class", "revisions"}});
     std::size_t shown = 0;
     for (const WebRevision& revision : history.entries) {
-      if (h.size() > 40 * 1024) break;
+      if (h.size() > kMostRevisions) break;
       write_revision(h, *visit, place, revision);
       ++shown;
     }

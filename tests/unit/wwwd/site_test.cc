@@ -209,6 +209,25 @@ TEST_CASE("a conflict tells who and what, keeps what was typed, and can be sent 
   CHECK(has(response.body, "name=\"revision\" value=\"14\""));
 }
 
+TEST_CASE("a conflict with many changes makes no long page, and says where all of them are") {
+  Office office;
+  show_forms(office);
+  office.accounts->answers<WebSubmitForm, WebDone>([](const WebSubmitForm&) {
+    WebDone done = good<WebDone>();
+    done.kind = po::Kind::kPermanent;
+    done.conflict = true;
+    WebRevision revision;
+    revision.lines = {{"Message-Lifetime", {std::string(250, 'a')}, {std::string(250, 'b')}}};
+    done.since.assign(1000, revision);
+    return done;
+  });
+  wwwd::Response response =
+      office.post("/settings/mail-queue", {{"seal", "s"}, {"revision", "1"}, {"Message-Lifetime", "96"}});
+  CHECK(response.status == 409);
+  CHECK(response.body.size() < 80'000);
+  CHECK(has(response.body, " changes before. <a href=\"/settings/mail-queue/history\">"));
+}
+
 TEST_CASE("a sentence crosses a redirect in a cookie and is said once") {
   Office office;
   office.accounts->answers<WebUndo, WebDone>([](const WebUndo&) {
