@@ -121,11 +121,11 @@ void write_cell(Html& h, std::string_view label, std::string_view text) {
 }
 
 void write_module(Html& h, const ModuleStatus& m) {
-  bool up = m.state == "up", silent = m.last_alive > 30;
+  bool up = m.state == "up";
   h.open("tr").open("th", {{"scope", "row"}}).text(m.module);
   if (m.name.find('.') != std::string::npos) h.text(" ").element("span", {{"class", "tag"}}, m.name);
   h.close("th").open("td", {{"data-label", "State"}});
-  h.element("span", {{"class", up && !silent ? "tag good" : "tag bad"}}, up && silent ? "silent" : m.state)
+  h.element("span", {{"class", up && !m.silent() ? "tag good" : "tag bad"}}, m.silent() ? "silent" : m.state)
       .close("td");
   write_cell(h, "Up for", up ? span_text(m.uptime) : "–");
   write_cell(h, "Started again", count_text(m.restarts));

@@ -33,14 +33,14 @@ class JsonBuilder {
     value.integer_ = b ? 1 : 0;
     return put(std::move(value));
   }
-  bool Int(int i) { return number(i, i); }
-  bool Uint(unsigned u) { return number(u, u); }
-  bool Int64(std::int64_t i) { return number(static_cast<double>(i), i); }
+  bool Int(int i) { return number(i); }
+  bool Uint(unsigned u) { return number(u); }
+  bool Int64(std::int64_t i) { return number(i); }
   bool Uint64(std::uint64_t u) {
     constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    return number(static_cast<double>(u), static_cast<std::int64_t>(u < kMost ? u : kMost));
+    return number(static_cast<std::int64_t>(u < kMost ? u : kMost));
   }
-  bool Double(double d) { return number(d, whole(d)); }
+  bool Double(double d) { return number(whole(d)); }
   bool RawNumber(const char* /*text*/, rapidjson::SizeType /*length*/, bool /*copy*/) { return false; }
   bool String(const char* text, rapidjson::SizeType length, bool /*copy*/) {
     Json value;
@@ -65,10 +65,9 @@ class JsonBuilder {
     constexpr double kMost = 9.2e18;
     return static_cast<std::int64_t>(d > kMost ? kMost : d < -kMost ? -kMost : d);
   }
-  bool number(double real, std::int64_t integer) {
+  bool number(std::int64_t integer) {
     Json value;
     value.type_ = Json::Type::kNumber;
-    value.real_ = real;
     value.integer_ = integer;
     return put(std::move(value));
   }

@@ -35,8 +35,6 @@ class Json {
 
   /// Of a string; empty if this is none.
   [[nodiscard]] const std::string& text() const { return text_; }
-  /// Of a number; 0 if this is none.
-  [[nodiscard]] double real() const { return real_; }
   /// Of a number, cut to a whole one within what 64 bits hold; 0 if this is none.
   [[nodiscard]] std::int64_t integer() const { return integer_; }
   /// The same, 0 for what is negative.
@@ -49,7 +47,6 @@ class Json {
   friend class JsonBuilder;
   Type type_ = Type::kNull;
   std::int64_t integer_ = 0;
-  double real_ = 0;
   std::string text_;
   std::vector<Json> items_;
   std::vector<std::pair<std::string, Json>> members_;

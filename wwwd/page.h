@@ -19,8 +19,7 @@ struct Viewer {
   std::string address;
   std::string name;
   bool postmaster = false;
-  std::string seal;                ///< hidden in each form: Visit::open_form()
-  std::uint32_t idle_seconds = 0;  ///< then the session is over
+  std::string seal;  ///< hidden in each form: Visit::open_form()
 };
 
 enum class Tone : std::uint8_t {

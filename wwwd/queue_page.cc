@@ -18,7 +18,6 @@ using po::messages::Role;
 namespace {
 
 struct FilterField {
-  html::AttributeName attribute_name{"name"};
   std::string_view name, label, hint;
   const std::string QueueQuery::*value;
 };
@@ -153,7 +152,9 @@ void write_queue_table(Html& html, const std::vector<QueuedMessage>& messages, s
   html.open(
       "div",
       {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Messages that wait"}});
-  html.open("table", {{"class", "list queue"}}).open("thead").open("tr");
+  html.open("table", {{"class", "list queue"},
+                      html::Attribute::unless_empty("data-tick-all", check_boxes ? "All on this page" : "")});
+  html.open("thead").open("tr");
   if (check_boxes)
     html.open("th", {{"scope", "col"}}).element("span", {{"class", "unseen"}}, "Select").close("th");
   for (std::string_view name :

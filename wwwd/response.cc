@@ -14,13 +14,8 @@ struct Phrase {
 };
 constexpr Phrase kPhrases[] = {
     {200, "OK"},
-    {201, "Created"},
-    {204, "No Content"},
-    {302, "Found"},
     {303, "See Other"},
-    {304, "Not Modified"},
     {400, "Bad Request"},
-    {401, "Unauthorized"},
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
@@ -62,9 +57,7 @@ void add_framing(std::string& out, const Response& response, const Delivery& del
   bool has_body = delivery.framing != Framing::kLength || delivery.length != 0;
   if (has_body && !response.type.empty()) add_field(out, "Content-Type", response.type);
   if (delivery.framing == Framing::kChunked) out += "Transfer-Encoding: chunked\r\n";
-  // RFC 9110 8.6: neither of these has a body, and a length would be that of another answer.
-  if (delivery.framing == Framing::kLength && response.status != 204 && response.status != 304)
-    out += fmt::format("Content-Length: {}\r\n", delivery.length);
+  if (delivery.framing == Framing::kLength) out += fmt::format("Content-Length: {}\r\n", delivery.length);
   if (!delivery.keep_alive) out += "Connection: close\r\n";
 }
 

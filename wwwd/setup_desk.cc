@@ -11,10 +11,6 @@ SetupDesk::SetupDesk(const po::Loop& loop, po::ResolverOptions resolver, std::st
   question_.interfaces = std::move(interfaces);
 }
 
-bool SetupDesk::stale() const {
-  return !known_ || Clock::now() - at_ > kKept;
-}
-
 void SetupDesk::check(std::vector<std::string> local_domains, std::vector<std::string> relay_domains,
                       OnFindings then) {
   // The host's own name is a local mail domain without being listed.

@@ -1,7 +1,7 @@
 // Looks up what other hosts find of this one in DNS, for the pages: one check at a time in this process,
-// whose findings are kept for a while, so that pages that are asked for often do not ask the name servers as
-// often. It has a Resolver of its own, so what it asks takes no place of what the server has to know.
-// Loop-thread only. Callers: the set-up page, the front page.
+// whose findings are kept for some seconds, so that pages that are asked for often do not ask the name
+// servers as often. It has a Resolver of its own, so what it asks takes no place of what the server has to
+// know. Loop-thread only. Caller: the set-up page.
 #pragma once
 
 #include <chrono>
@@ -28,13 +28,7 @@ class SetupDesk {
   /// Asks anew, unless the same question is on its way or was answered within kFresh; `then` is called once,
   /// from the loop or at once.
   void check(std::vector<std::string> local_domains, std::vector<std::string> relay_domains, OnFindings then);
-  /// What is known; null: nothing yet. Valid until the next turn of the loop.
-  [[nodiscard]] const Findings* last() const { return known_ ? &findings_ : nullptr; }
-  /// Whether `last()` is so old that somebody should ask again.
-  [[nodiscard]] bool stale() const;
-
   static constexpr std::chrono::seconds kFresh{20};
-  static constexpr std::chrono::minutes kKept{30};
 
  private:
   void begin();

@@ -11,7 +11,6 @@ namespace wwwd {
 
 namespace {
 
-constexpr std::int64_t kSilent = 30;             // heard of each second otherwise
 constexpr std::int64_t kOldHours = 4;            // by then the schedule has tried several times
 constexpr std::uint64_t kLittleSpace = 1 << 30;  // octets
 constexpr std::uint64_t kNoSpace = 200 << 20;
@@ -29,7 +28,6 @@ ModuleStatus read_module(const Json& p) {
   m.sessions = p["sessions"].count();
   m.served = p["served"].count();
   m.refused = p["refused"].count();
-  m.rate = p["rate"].real();
   return m;
 }
 
@@ -86,7 +84,6 @@ void read_history(const Json& status, SystemStatus& out) {
 SystemStatus read_system_status(const Json& status) {
   SystemStatus out;
   out.known = !status["processes"].items().empty();
-  out.version = shortened(status["version"].text(), 60);
   for (const Json& process : status["processes"].items()) out.modules.push_back(read_module(process));
   for (const Json& c : status["certificates"].items()) out.certificates.push_back(read_certificate(c));
   for (const Json& d : status["disks"].items())
@@ -117,8 +114,6 @@ QueueStatus read_queue_status(const Json& status, const Json& summary, const Jso
   out.store_octets = status["octets"].count();
   out.messages = summary["messages"].count();
   const Json& states = summary["states"];
-  out.fresh = states["new"].count();
-  out.active = states["active"].count();
   out.deferred = states["deferred"].count();
   out.held = states["held"].count();
   if (auto arrival = parse_time(oldest["arrival"].text())) out.oldest = now - *arrival;
@@ -163,7 +158,7 @@ void look_at_module(const ModuleStatus& m, std::vector<Concern>& out) {
                      "this, the log says why: look for proc={}.",
                      loss_without(m.module), m.name),
          "", ""});
-  } else if (m.last_alive > kSilent) {
+  } else if (m.silent()) {
     out.push_back(
         {Weight::kWrong, fmt::format("{} has said nothing for {}", title_of(m), span_text(m.last_alive)),
          "It hangs, or the machine is overloaded. post.office restart starts everything anew.", "", ""});

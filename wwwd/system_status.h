@@ -19,7 +19,8 @@ struct ModuleStatus {
   std::int64_t uptime = 0;          ///< seconds
   std::int64_t last_alive = -1;     ///< seconds ago; below 0: nothing heard yet
   std::uint64_t restarts = 0, sessions = 0, served = 0, refused = 0;
-  double rate = 0;  ///< served in a second
+  /// It is up, but was not heard of for so long that it hangs.
+  [[nodiscard]] bool silent() const { return state == "up" && last_alive > 30; }
 };
 
 struct DiskStatus {
@@ -37,7 +38,6 @@ struct PortStatus {
 
 struct SystemStatus {
   bool known = false;
-  std::string version;
   std::vector<ModuleStatus> modules;
   std::vector<CertificateStatus> certificates;  ///< the default one first
   std::vector<DiskStatus> disks;
@@ -51,8 +51,8 @@ struct SystemStatus {
 
 struct QueueStatus {
   bool known = false;
-  std::uint64_t waiting = 0, fresh = 0, active = 0, deferred = 0, held = 0;  ///< recipients
-  std::uint64_t messages = 0;                                                ///< that wait
+  std::uint64_t waiting = 0, deferred = 0, held = 0;  ///< recipients
+  std::uint64_t messages = 0;                         ///< that wait
   std::optional<std::int64_t> oldest;  ///< seconds that the oldest one waits; nothing: none does
   std::uint64_t free_octets = 0, store_octets = 0;
 };

@@ -46,8 +46,7 @@ WebCaller Visit::caller() const {
 void Visit::know(std::function<void()> then) {
   if (token().empty()) return ask_log_in();
   ask<WebLook>({}, [self = shared_from_this(), then = std::move(then)](WebSession& session) {
-    self->viewer_ = {session.account,    session.address, session.name,
-                     session.postmaster, session.seal,    session.idle_seconds};
+    self->viewer_ = {session.account, session.address, session.name, session.postmaster, session.seal};
     self->known_ = true;
     self->exchange_->set_account(session.address);
     then();

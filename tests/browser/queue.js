@@ -11,7 +11,8 @@ async function postmaster(guide) {
 }
 
 const rows = (walk) => walk.page.locator('tbody tr');
-const boxes = (walk) => walk.page.getByRole('checkbox');
+const boxes = (walk) => walk.page.locator('tbody').getByRole('checkbox');
+const ticked = (walk) => walk.page.locator('tbody input[type=checkbox]:checked').count();
 
 async function filters(guide) {
   const walk = await postmaster(guide);
@@ -55,6 +56,13 @@ async function actions(guide) {
   await guide.show('nothing selected, nothing done', async () => {
     await walk.press('Hold');
     await walk.expectText('select at least one message');
+  });
+  await guide.show('all of the page are ticked at once, and none', async () => {
+    const all = walk.page.getByRole('checkbox', { name: 'All on this page' });
+    await all.check();
+    assert.equal(await ticked(walk), 4);
+    await all.uncheck();
+    assert.equal(await ticked(walk), 0);
   });
   await guide.show('two are held and released', async () => {
     await boxes(walk).nth(0).check();

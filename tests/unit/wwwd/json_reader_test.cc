@@ -49,13 +49,11 @@ TEST_CASE("JSON: values, and what is missing or of another type") {
   REQUIRE(json);
   const Json& j = *json;
   CHECK(j["n"].integer() == 7);
-  CHECK(j["n"].real() == 7.0);
   CHECK(j["n"].is_number());
   CHECK(j["neg"].integer() == -3);
   CHECK(j["neg"].count() == 0);
   CHECK(j["big"].integer() == INT64_MAX);
   CHECK(j["real"].integer() == 2);
-  CHECK(j["real"].real() == 2.75);
   CHECK(j["huge"].integer() > 9'000'000'000'000'000'000);
   CHECK(j["yes"].flag());
   CHECK_FALSE(j["no"].flag());

@@ -42,14 +42,13 @@ QueueStatus quiet() {
 }  // namespace
 
 TEST_CASE("status: read from what the processes print") {
-  SystemStatus s = read_system_status(json(
-      R"({"hostname":"h","version":"1","processes":[{"name":"smtpd.1","module":"SMTP-Accept","state":"up","pid":5,)"
-      R"("uptime":7,"restarts":2,"sessions":3,"served":4,"refused":5,"rate":1.50,"last_alive":-1}]})"));
+  SystemStatus s = read_system_status(
+      json(R"({"hostname":"h","processes":[{"name":"smtpd.1","module":"SMTP-Accept","state":"up","pid":5,)"
+           R"("uptime":7,"restarts":2,"sessions":3,"served":4,"refused":5,"last_alive":-1}]})"));
   REQUIRE(s.known);
   REQUIRE(s.modules.size() == 1);
   CHECK(s.modules[0].module == "SMTP-Accept");
   CHECK(s.modules[0].restarts == 2);
-  CHECK(s.modules[0].rate == 1.5);
   CHECK(s.modules[0].last_alive == -1);
   CHECK_FALSE(read_system_status(Json()).known);
 
@@ -82,7 +81,10 @@ TEST_CASE("status: what needs attention, the worst first") {
     CHECK(whats(s, q) == "!SMTP-Accept (smtpd.1) is not up: waiting;");
     s.modules[1] = up("smtpd.1", "SMTP-Accept");
     s.modules[1].last_alive = 31;
+    CHECK(s.modules[1].silent());
     CHECK(whats(s, q) == "!SMTP-Accept (smtpd.1) has said nothing for 31 s;");
+    s.modules[1].state = "waiting";  // it says nothing because it is not there
+    CHECK_FALSE(s.modules[1].silent());
     s.modules[1] = up("smtpd.1", "SMTP-Accept");
     s.modules[1].restarts = 3;
     CHECK(whats(s, q).empty());
