@@ -202,7 +202,14 @@ namespace {
 class Row {
  public:
   Row(Html& h, const FormView& view, const Field& field)
-      : h_(h), view_(view), field_(field), key_(form::name_key(field.name)), hint_(hint_of(field)) {
+      : h_(h),
+        view_(view),
+        field_(field),
+        key_(form::name_key(field.name)),
+        hint_(hint_of(field)),
+        inputs_(may_change(field, view.who)),
+        values_(shown_values(view, field)),
+        too_long_(too_long_for_input(field, values_)) {
     for (const WebProblem& problem : view.problems)
       if (view.form->find(problem.field) == &field) problems_.push_back(&problem);
   }
@@ -218,18 +225,21 @@ class Row {
   void write_head();
   void write_control();
   void write_read_only();
-  void write_too_long(std::size_t count);
+  void write_too_long();
   void write_yes_no();
   void write_choice();
   void write_passwords();
-  void write_text(const List& values);
-  void write_lines(const List& values);
+  void write_text();
+  void write_lines();
   void write_notes();
 
   Html& h_;
   const FormView& view_;
   const Field& field_;
   std::string key_, hint_;
+  bool inputs_;    ///< else it is shown only
+  List values_;    ///< of the inputs
+  bool too_long_;  ///< for inputs
   std::vector<const WebProblem*> problems_;
 };
 
@@ -249,10 +259,7 @@ std::string_view Row::row_class() const {
 }
 
 void Row::write() {
-  bool inputs = may_change(field_, view_.who);
-  List values = shown_values(view_, field_);
-  bool too_long = too_long_for_input(field_, values);
-  if (inputs && is_group() && !too_long) {
+  if (inputs_ && is_group() && !too_long_) {
     h_.open("div", {{"class", row_class()},
                     {"role", "radiogroup"},
                     {"aria-labelledby", "l-" + key_},
@@ -263,10 +270,10 @@ void Row::write() {
   }
   write_head();
   h_.open("div", {{"class", "control"}});
-  if (!inputs) {
+  if (!inputs_) {
     write_read_only();
-  } else if (too_long) {
-    write_too_long(values.size());
+  } else if (too_long_) {
+    write_too_long();
   } else {
     write_control();
   }
@@ -277,9 +284,7 @@ void Row::write() {
 void Row::write_head() {
   h_.open("div", {{"class", "head"}});
   std::string label = field_label(field_.name);
-  bool labels = may_change(field_, view_.who) && !is_group() &&
-                !too_long_for_input(field_, shown_values(view_, field_));
-  if (labels) {
+  if (inputs_ && !is_group() && !too_long_) {
     h_.open("label", {{"for", id()}}).text(label);
     if (field_.required) h_.element("span", {{"class", "required"}}, " (required)");
     h_.close("label");
@@ -291,7 +296,6 @@ void Row::write_head() {
 }
 
 void Row::write_control() {
-  List values = shown_values(view_, field_);
   switch (field_.type) {
     case Type::kYesNo:
       return write_yes_no();
@@ -300,12 +304,12 @@ void Row::write_control() {
     case Type::kPassword:
       return write_passwords();
     default:
-      return field_.list() ? write_lines(values) : write_text(values);
+      return field_.list() ? write_lines() : write_text();
   }
 }
 
 void Row::write_read_only() {
-  List values = find_values(view_.values, field_.name);
+  const List& values = find_values(view_.values, field_.name);
   if (field_.type == Type::kPassword) return;
   // "[] for the system's limit" says what nothing means.
   static constexpr std::string_view kMeans = "[] for ";
@@ -320,21 +324,21 @@ void Row::write_read_only() {
   for (const std::string& value : values) h_.element("p", {{"class", "value"}}, value);
 }
 
-void Row::write_too_long(std::size_t count) {
+void Row::write_too_long() {
   if (field_.type == Type::kLines) {
     h_.element("p", {{"class", "value"}},
-               fmt::format("{} lines: too many for this page. post.office form shows and sets them.", count));
+               fmt::format("{} lines: too many for this page. post.office form shows and sets them.",
+                           values_.size()));
     return;
   }
   h_.open("p", {{"class", "value"}});
   h_.link(view_.path + "/list/" + std::string(field_.name),
-          fmt::format("{} entries: search, add, remove", count));
+          fmt::format("{} entries: search, add, remove", values_.size()));
   h_.close("p");
 }
 
 void Row::write_yes_no() {
-  List values = shown_values(view_, field_);
-  std::string now = values.empty() ? "" : po::ascii_lower(values[0]);
+  std::string now = values_.empty() ? "" : po::ascii_lower(values_[0]);
   h_.open("div", {{"class", "radios"}});
   for (std::string_view choice : {"yes", "no"}) {
     std::string choice_id = choice == "yes" ? id() : id() + "-no";
@@ -350,8 +354,7 @@ void Row::write_yes_no() {
 }
 
 void Row::write_choice() {
-  List values = shown_values(view_, field_);
-  std::string now = values.empty() ? "" : values[0];
+  std::string now = values_.empty() ? "" : values_[0];
   h_.open("select", {{"id", id()},
                      {"name", field_.name},
                      html::Attribute::unless_empty("aria-describedby", described_by()),
@@ -379,13 +382,13 @@ void Row::write_passwords() {
   }
 }
 
-void Row::write_text(const List& values) {
+void Row::write_text() {
   bool number = field_.type == Type::kNumber;
   bool words = field_.type == Type::kText;
   h_.empty("input", {{"type", "text"},
                      {"id", id()},
                      {"name", field_.name},
-                     {"value", values.empty() ? std::string_view() : std::string_view(values[0])},
+                     {"value", values_.empty() ? std::string_view() : std::string_view(values_[0])},
                      {"class", number ? "number" : "line"},
                      html::Attribute::unless_empty("inputmode", number                          ? "numeric"
                                                                 : field_.type == Type::kAddress ? "email"
@@ -398,9 +401,9 @@ void Row::write_text(const List& values) {
                      html::Attribute::unless_empty("aria-invalid", wrong() ? "true" : "")});
 }
 
-void Row::write_lines(const List& values) {
+void Row::write_lines() {
   bool prose = field_.type == Type::kLines;
-  std::size_t rows = std::clamp<std::size_t>(values.size() + 1, prose ? 4 : 2, 14);
+  std::size_t rows = std::clamp<std::size_t>(values_.size() + 1, prose ? 4 : 2, 14);
   // A browser takes one line end behind the start tag away: one is put there for it.
   h_.element("textarea",
              {{"id", id()},
@@ -412,11 +415,10 @@ void Row::write_lines(const List& values) {
               html::Attribute::unless_empty("aria-required", field_.required ? "true" : ""),
               html::Attribute::unless_empty("aria-describedby", described_by()),
               html::Attribute::unless_empty("aria-invalid", wrong() ? "true" : "")},
-             "\n" + joined(values));
+             "\n" + joined(values_));
 }
 
 void Row::write_notes() {
-  bool inputs = may_change(field_, view_.who);
   if (!problems_.empty()) {
     h_.open("div", {{"class", "error"}, {"id", "e-" + key_}});
     std::size_t most = std::min(problems_.size(), kMostProblems);
@@ -432,9 +434,9 @@ void Row::write_notes() {
     h_.open("div", {{"class", "other"}, {"id", "o-" + key_}}).element("p", "Somebody else made it:");
     h_.element("pre", other->second.empty() ? "(empty)" : joined(other->second)).close("div");
   }
-  std::string_view manner = inputs && field_.list() ? "One entry per line" : "";
+  std::string_view manner = inputs_ && field_.list() ? "One entry per line" : "";
   if (field_.type == Type::kLines) manner = "";
-  if (!hint_.empty() && inputs) {
+  if (!hint_.empty() && inputs_) {
     h_.element("p", {{"class", "hint"}, {"id", "u-" + key_}},
                manner.empty() ? hint_ : fmt::format("{}: {}", manner, hint_));
   } else if (!manner.empty()) {
