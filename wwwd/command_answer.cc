@@ -8,25 +8,21 @@ namespace wwwd {
 static constexpr std::size_t kMostFailure = 1000;
 
 /// "post.office: queue retry: no such thing" becomes "No such thing."
-static std::string sentence(std::string_view line, bool usage) {
+static std::string first_line(std::string_view line, bool usage) {
   constexpr std::string_view kProgram = "post.office: ";
   if (line.starts_with(kProgram)) line.remove_prefix(kProgram.size());
   if (usage) {
     auto colon = line.find(": ");
     if (colon != std::string_view::npos) line.remove_prefix(colon + 2);
   }
-  std::string out = shortened(line, kMostFailure);
-  if (out.empty()) return out;
-  if (out.front() >= 'a' && out.front() <= 'z') out.front() = static_cast<char>(out.front() - 'a' + 'A');
-  if (out.back() != '.') out += '.';
-  return out;
+  return sentence(shortened(line, kMostFailure));
 }
 
 std::string failure_text(const Printed& printed) {
   std::string_view err = printed.err;
   auto end = err.find('\n');
   bool usage = end != std::string_view::npos && err.substr(end + 1).starts_with("usage: ");
-  std::string out = sentence(po::trim(err.substr(0, end)), usage);
+  std::string out = first_line(po::trim(err.substr(0, end)), usage);
   if (!out.empty()) return out;
   return printed.exit_code == 77 ? "This is not allowed."
                                  : "It could not be done, and no reason was given. Try again.";

@@ -10,6 +10,7 @@
 
 #include "lib/net_address.h"
 #include "lib/text.h"
+#include "wwwd/words.h"
 
 namespace wwwd {
 
@@ -431,9 +432,7 @@ void Connection::on_request_end() {
 // ---- answering
 
 static Response refusal_page(const Refusal& refusal) {
-  std::string text = std::string(refusal.why) + ".";
-  if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  Response response = short_page(refusal.status, status_text(refusal.status), text);
+  Response response = short_page(refusal.status, status_text(refusal.status), sentence(refusal.why));
   if (refusal.status == 405) response.fields.emplace_back("Allow", "GET, HEAD, POST");
   if (refusal.status == 503) response.fields.emplace_back("Retry-After", "10");
   return response;

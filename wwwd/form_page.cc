@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/text.h"
+#include "wwwd/words.h"
 
 namespace wwwd {
 
@@ -74,13 +75,6 @@ std::string section_title(std::string_view rule) {
 
 std::string field_id(std::string_view name) {
   return "f-" + form::name_key(name);
-}
-
-static std::string sentence(std::string_view text) {
-  std::string out(text);
-  if (!out.empty() && out[0] >= 'a' && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
-  if (!out.empty() && std::string_view(".?!").find(out.back()) == std::string_view::npos) out += '.';
-  return out;
 }
 
 /// Hints are written for the text form, where nothing is an empty bracket.

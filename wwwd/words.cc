@@ -110,4 +110,12 @@ std::string shortened(std::string_view text, std::size_t octets) {
   return out;
 }
 
+std::string sentence(std::string_view text) {
+  std::string out(text);
+  if (out.empty()) return out;
+  if (out[0] >= 'a' && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  if (std::string_view(".?!").find(out.back()) == std::string_view::npos) out += '.';
+  return out;
+}
+
 }  // namespace wwwd

@@ -33,4 +33,7 @@ namespace wwwd {
 /// with U+FFFD for each octet that is not.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t octets);
 
+/// With a capital letter before it and a full stop behind it, unless it ends in one, in ? or in !.
+[[nodiscard]] std::string sentence(std::string_view text);
+
 }  // namespace wwwd

@@ -27,6 +27,15 @@ TEST_CASE("words: numbers, sizes, spans") {
   CHECK(span_text(48 * 3600) == "2 days");
 }
 
+TEST_CASE("words: a sentence") {
+  CHECK(sentence("give a number") == "Give a number.");
+  CHECK(sentence("Is it so?") == "Is it so?");
+  CHECK(sentence("no!") == "No!");
+  CHECK(sentence("it is.") == "It is.");
+  CHECK(sentence("\u00e9") == "\u00e9.");
+  CHECK(sentence("").empty());
+}
+
 TEST_CASE("words: times") {
   CHECK(time_text(1795659900) == "2026-11-26 02:25:00");
   CHECK(time_text(1795659900, false) == "2026-11-26 02:25");
