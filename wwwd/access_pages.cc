@@ -198,6 +198,7 @@ void show_revocation(const VisitPtr& visit, const AccessPlace& place, std::uint6
 }
 
 void revoke_password(const VisitPtr& visit, const AccessPlace& place, std::uint64_t id) {
+  if (id > UINT32_MAX) return visit->not_found();
   WebRevokePassword question;
   question.subject = place.account;
   question.id = static_cast<std::uint32_t>(id);

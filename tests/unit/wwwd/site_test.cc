@@ -395,6 +395,19 @@ TEST_CASE("a new application password is shown in the answer, and nowhere else")
   CHECK(made.cookies.empty());
 }
 
+TEST_CASE("a number that is no application password's is not cut to one that is") {
+  Office office;
+  std::vector<std::uint32_t> revoked;
+  office.accounts->answers<WebRevokePassword, WebDone>([&](const WebRevokePassword& ask) {
+    revoked.push_back(ask.id);
+    return good<WebDone>();
+  });
+  CHECK(office.post("/account/passwords/4294967303/revoke", {{"seal", "s"}}).status == 404);
+  CHECK(revoked.empty());
+  CHECK(office.post("/account/passwords/7/revoke", {{"seal", "s"}}).status == 303);
+  CHECK(revoked == std::vector<std::uint32_t>{7});
+}
+
 TEST_CASE("every form has its page, and links lead where routes are") {
   Office office;
   office.who.postmaster = true;
