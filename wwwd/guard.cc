@@ -73,11 +73,6 @@ std::optional<Source> source_of(const Policy& policy, const NetAddress& peer, bo
   return Source{*client, https};
 }
 
-std::string_view without_port(std::string_view host) {
-  std::size_t colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
-  return host.substr(0, colon);
-}
-
 // RFC 6454 6.2: a port that is the scheme's own is not written.
 std::string own_origin(bool https, std::string_view host) {
   std::string_view usual = https ? ":443" : ":80";

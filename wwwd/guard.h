@@ -38,8 +38,6 @@ struct Source {
 
 /// Scheme, host and port by which the browser knows us: "https://mail.podunk.edu". `host`: of the Head.
 [[nodiscard]] std::string own_origin(bool https, std::string_view host);
-/// The host of it without its port: "mail.podunk.edu", "[2001:db8::1]".
-[[nodiscard]] std::string_view without_port(std::string_view host);
 
 /// A POST that the browser says another site has made. Who says nothing about it is no browser of today, and
 /// is caught by the pages' own anti-forgery token.

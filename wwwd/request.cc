@@ -139,9 +139,8 @@ class HeadParser {
   bool read_host() {
     Text host = head_.field("host");
     if (host.empty()) return refuse(400, "there is no Host field");
-    std::size_t colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
-    Text name = host.substr(0, colon);
-    if (colon != Text::npos && !is_port(host.substr(colon + 1)))
+    Text name = without_port(host);
+    if (name.size() < host.size() && !is_port(host.substr(name.size() + 1)))
       return refuse(400, "the Host field has no legal port");
     if (!is_host_name(name)) return refuse(400, "the Host field is not a host's name or address");
     head_.host = po::ascii_lower(host);
@@ -245,6 +244,11 @@ std::string_view Head::field(std::string_view name) const {
 
 bool Head::has(std::string_view name) const {
   return std::any_of(fields.begin(), fields.end(), [&](const auto& field) { return field.first == name; });
+}
+
+std::string_view without_port(std::string_view host) {
+  std::size_t colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+  return host.substr(0, colon);
 }
 
 tl::expected<Head, Refusal> parse_head(std::string_view text) {

@@ -51,6 +51,9 @@ struct Head {
 /// (RequestReader has looked).
 [[nodiscard]] tl::expected<Head, Refusal> parse_head(std::string_view text);
 
+/// A host as a Host field has it, without its port: "mail.podunk.edu", "[2001:db8::1]".
+[[nodiscard]] std::string_view without_port(std::string_view host);
+
 class RequestReader {
  public:
   enum class Event : std::uint8_t {
