@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "lib/access.h"
+#include "lib/net_address.h"
 #include "lib/text.h"
 #include "wwwd/guard.h"
 #include "wwwd/request.h"
@@ -15,6 +17,40 @@ namespace {
 
 void must(bool ok) {
   if (!ok) std::abort();
+}
+
+bool is_listed(const wwwd::Policy& policy, std::string_view forwarded) {
+  std::string_view text = po::trim(forwarded);
+  if (text.starts_with('[')) {
+    text = text.substr(1, text.find(']') - 1);
+  } else if (text.find(':') == text.rfind(':')) {
+    text = text.substr(0, text.find(':'));
+  }
+  auto address = po::parse_address(text);
+  return address && po::any_match(policy.proxies, *address, {});
+}
+
+bool all_are_listed(const wwwd::Policy& policy, const wwwd::Head& head) {
+  for (const auto& [name, value] : head.fields) {
+    if (name != "x-forwarded-for") continue;
+    for (std::string_view rest = value; !rest.empty();) {
+      std::size_t comma = rest.find(',');
+      if (!is_listed(policy, rest.substr(0, comma))) return false;
+      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+    }
+  }
+  return true;
+}
+
+/// `peer` is a listed proxy. What is behind it counts only as far as listed proxies wrote it.
+void check_source(const wwwd::Policy& policy, const po::messages::NetAddress& peer, const wwwd::Head& head) {
+  auto source = wwwd::source_of(policy, peer, false, head);
+  if (source && po::any_match(policy.proxies, source->client, {})) must(all_are_listed(policy, head));
+  wwwd::Head seen = head;
+  seen.fields.emplace_back("x-forwarded-for", "192.0.2.1");
+  auto own = wwwd::source_of(policy, peer, false, seen);
+  must(!own || po::address_text(own->client) == "192.0.2.1");
+  must(own || !source);
 }
 
 void check_head(const wwwd::Head& head) {
@@ -28,7 +64,7 @@ void check_head(const wwwd::Head& head) {
   po::messages::NetAddress peer;
   peer.family = 4;
   peer.octets[0] = 10;
-  (void)wwwd::source_of(policy, peer, false, head);
+  check_source(policy, peer, head);
   (void)wwwd::cookie_value(head.field("cookie"), "token");
 }
 
