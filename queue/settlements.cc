@@ -12,7 +12,8 @@ using store::Waiting;
 static constexpr auto kTryAgain = std::chrono::seconds(1);
 
 /// Twice what it holds: the transaction holds it too.
-static std::size_t octets_in_memory(const store::Change& change) {
+template <class Change>
+static std::size_t octets_in_memory(const Change& change) {
   return 2 * octets_of(change);
 }
 

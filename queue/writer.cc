@@ -1,7 +1,7 @@
 #include "queue/writer.h"
 
 #include <algorithm>
-#include <iterator>
+#include <variant>
 
 namespace queue {
 
@@ -54,20 +54,31 @@ void Writer::run() {
 
 static constexpr std::size_t kRowOctets = 512;  // a recipient that waits, with the words of its attempts
 
-std::size_t octets_of(const Change& change) {
-  if (const auto* a = std::get_if<store::Accept>(&change)) return a->body.size() + 256 * a->deliveries.size();
-  if (const auto* e = std::get_if<store::Expunge>(&change)) return 256 * e->ids.size();
-  if (const auto* s = std::get_if<store::Settle>(&change)) {
-    std::size_t octets = kRowOctets * (1 + s->gone.size() + s->later.size() + s->deliveries.size());
-    for (const store::Accept& notice : s->notices) octets += notice.body.size();
-    return octets;
-  }
-  if (const auto* e = std::get_if<store::Errand>(&change)) {
-    std::size_t octets = kRowOctets * e->at_most;
-    for (const store::Accept& message : e->messages) octets += message.body.size();
-    return octets;
-  }
+std::size_t octets_of(const store::Accept& change) {
+  return change.body.size() + 256 * change.deliveries.size();
+}
+
+std::size_t octets_of(const store::Expunge& change) {
+  return 256 * change.ids.size();
+}
+
+std::size_t octets_of(const store::Release&) {
   return 0;
+}
+
+static std::size_t bodies_of(const std::vector<store::Accept>& messages) {
+  std::size_t octets = 0;
+  for (const store::Accept& message : messages) octets += message.body.size();
+  return octets;
+}
+
+std::size_t octets_of(const store::Settle& change) {
+  std::size_t rows = 1 + change.gone.size() + change.later.size() + change.deliveries.size();
+  return kRowOctets * rows + bodies_of(change.notices);
+}
+
+std::size_t octets_of(const store::Errand& change) {
+  return kRowOctets * change.at_most + bodies_of(change.messages);
 }
 
 /// Waits for work; none in `changes`: it is time to work off. False: the end.
@@ -82,7 +93,7 @@ bool Writer::take(std::vector<Change>& changes, std::vector<Done>& done) {
   if (jobs_.empty()) return !stopping_;
   std::size_t octets = 0, n = 0;
   while (n < jobs_.size() && n < kMaxChanges && octets < kMaxOctets) {
-    octets += octets_of(jobs_[n].change);
+    octets += std::visit([](const auto& change) { return octets_of(change); }, jobs_[n].change);
     changes.push_back(std::move(jobs_[n].change));
     done.push_back(std::move(jobs_[n].done));
     ++n;

@@ -17,8 +17,13 @@
 
 namespace queue {
 
-/// About as many octets as the change holds, rows included: what bounds a commit, and memory.
-[[nodiscard]] std::size_t octets_of(const store::Change& change);
+/// About as many octets as the change holds, rows included: what bounds a commit, and memory. One for each
+/// kind: to ask for a Change would copy it into one.
+[[nodiscard]] std::size_t octets_of(const store::Accept& change);
+[[nodiscard]] std::size_t octets_of(const store::Expunge& change);
+[[nodiscard]] std::size_t octets_of(const store::Release& change);
+[[nodiscard]] std::size_t octets_of(const store::Settle& change);
+[[nodiscard]] std::size_t octets_of(const store::Errand& change);
 
 class Writer {
  public:
