@@ -1,9 +1,8 @@
 #include "queue/errands.h"
 
 #include <limits>
-#include <memory>
+#include <utility>
 
-#include "lib/checksum.h"
 #include "lib/header.h"
 #include "lib/text.h"
 #include "queue/greeting.h"
@@ -86,7 +85,10 @@ po::Result<store::Errand> Errands::change_for(const Errand& errand) {
       if (!there) change.empty = errand.account;
       break;
     case Errand::Kind::kHandOver:
-      if (!there && errand.to != errand.account) change.empty = errand.account, change.into = errand.to;
+      if (!there && errand.to != errand.account) {
+        change.empty = errand.account;
+        change.into = errand.to;
+      }
       break;
     case Errand::Kind::kGreet:
       if (there && !(*account)->addresses.empty()) change.messages.push_back(greeting(**account));
@@ -96,37 +98,32 @@ po::Result<store::Errand> Errands::change_for(const Errand& errand) {
 }
 
 store::Accept Errands::greeting(const directory::Account& account) {
-  store::Accept a;
-  a.id = deliveries_.notices().next_id();
-  a.arrival_ms = now_ms();
+  po::MessageId id = deliveries_.notices().next_id();
+  const std::string& address = account.addresses.front();
   auto settings = office_.parts.settings();
-  a.body = make_greeting({account, settings->greeting, office_.parts.hostname,
-                          po::format_date(static_cast<std::int64_t>(a.arrival_ms / 1000)), a.id.text()});
-  a.envelope.smtputf8 = !po::is_ascii(account.addresses.front());
-  a.envelope.body_8bit = !po::is_ascii(a.body);
-  a.size = a.body.size();
-  po::Checksum sum;
-  sum.add(a.body);
-  a.checksum = sum.value();
-  a.deliveries.push_back({account.id, 0, {}, prefix_lines({}, account.addresses.front())});
-  return a;
+  NoticeText text;
+  text.content = make_greeting({account, settings->greeting, office_.parts.hostname,
+                                po::format_date(static_cast<std::int64_t>(now_ms() / 1000)), id.text()});
+  text.smtputf8 = !po::is_ascii(address);
+  text.body_8bit = !po::is_ascii(text.content);
+  return Notices::to_mailbox(id, std::move(text), account.id, address);
 }
 
 void Errands::write(const Errand& errand, store::Errand change) {
   writing_ = true;
   std::size_t octets = octets_of(change);
   office_.begin_change(octets);
-  auto shared = std::make_shared<const store::Errand>(change);
+  bool bare = change.empty == 0 && change.messages.empty();
+  po::MessageId greeting = change.messages.empty() ? po::MessageId{} : change.messages[0].id;
   office_.writer.add(std::move(change),
-                     [this, octets, errand, shared](const store::Result<std::uint64_t>& result) {
+                     [this, octets, errand, bare, greeting](const store::Result<std::uint64_t>& result) {
                        writing_ = false;
                        office_.end_change(octets);
                        if (!result && office_.lost(result.error())) return;
                        if (!result && result.error().status == store::Status::kRefused)
-                         return on_refused(errand, *shared, result.error().text);
+                         return on_refused(errand, bare, result.error().text);
                        if (!result && result.error().no_space) office_.note_space(false, result.error().text);
-                       if (result && *result == 1)
-                         on_done(errand, shared->messages.empty() ? po::MessageId{} : shared->messages[0].id);
+                       if (result && *result == 1) on_done(errand, greeting);
                        if (stopped_) return;
                        if (!result) return try_again(result.error().text);
                        next_.after(office_.parts.loop, {}, [this] { step(); });
@@ -134,12 +131,11 @@ void Errands::write(const Errand& errand, store::Errand change) {
 }
 
 /// What the store will never do must not keep all others waiting.
-void Errands::on_refused(const Errand& errand, const store::Errand& change, std::string_view why) {
+void Errands::on_refused(const Errand& errand, bool bare, std::string_view why) {
   office_.parts.log.event("errand-refused").kv("account", errand.account).kv("why", why);
-  bool bare = change.empty == 0 && change.messages.empty();
   if (bare) after_ = errand.position;
   if (stopped_) return;
-  if (!bare) return write(errand, {change.mark});
+  if (!bare) return write(errand, {{errand.position.generation, errand.position.number}});
   next_.after(office_.parts.loop, {}, [this] { step(); });
 }
 

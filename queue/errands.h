@@ -30,7 +30,8 @@ class Errands {
   [[nodiscard]] po::Result<store::Errand> change_for(const directory::Errand& errand);
   [[nodiscard]] store::Accept greeting(const directory::Account& account);
   void write(const directory::Errand& errand, store::Errand change);
-  void on_refused(const directory::Errand& errand, const store::Errand& change, std::string_view why);
+  /// `bare`: it was only to be remembered as done.
+  void on_refused(const directory::Errand& errand, bool bare, std::string_view why);
   void on_done(const directory::Errand& errand, const po::MessageId& greeting);
   void try_again(std::string_view why);
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "lib/checksum.h"
+#include "queue/acceptance.h"
 #include "queue/schedule.h"
 
 namespace queue {
@@ -67,7 +68,8 @@ po::Result<Notices::Address> Notices::address(const store::Head& head) const {
   return Address{head.envelope.sender, nullptr, std::move(*found)};
 }
 
-static store::Accept empty_notice(const MessageId& id, NoticeText text) {
+/// Yet for nobody.
+static store::Accept notice_of(const MessageId& id, NoticeText text) {
   store::Accept a;
   a.id = id;
   a.arrival_ms = now_ms();
@@ -82,17 +84,26 @@ static store::Accept empty_notice(const MessageId& id, NoticeText text) {
 }
 
 static store::Delivery into_mailbox(std::uint64_t account, std::string_view address) {
-  return {account, 0, {}, "Return-Path: <>\r\nDelivered-To: " + std::string(address) + "\r\n"};
+  return {account, 0, {}, prefix_lines({}, address)};
+}
+
+store::Accept Notices::to_mailbox(const MessageId& id, NoticeText text, std::uint64_t account,
+                                  std::string_view address) {
+  store::Accept a = notice_of(id, std::move(text));
+  a.deliveries.push_back(into_mailbox(account, address));
+  return a;
+}
+
+store::Accept Notices::to_postmaster(const MessageId& id, NoticeText text) const {
+  return to_mailbox(id, std::move(text), directory::kPostmaster, "postmaster@" + office_.parts.hostname);
 }
 
 po::Result<store::Accept> Notices::notice(const Original& original, std::span<const Report> reports,
                                           const Address& to) {
   MessageId id = next_id();
-  store::Accept a = empty_notice(id, make_notice(original, reports, style(), id, now_ms(), to.postmaster));
-  if (to.sender.empty()) {
-    a.deliveries.push_back(into_mailbox(directory::kPostmaster, "postmaster@" + office_.parts.hostname));
-    return a;
-  }
+  NoticeText text = make_notice(original, reports, style(), id, now_ms(), to.postmaster);
+  if (to.sender.empty()) return to_postmaster(id, std::move(text));
+  store::Accept a = notice_of(id, std::move(text));
   auto table = office_.parts.routing.table();
   if (!table) return tl::unexpected(table.error());
   for (const Target& target : to.found.targets) {
@@ -144,12 +155,6 @@ po::Result<std::vector<store::Accept>> Notices::make(const MessageId& id, const 
     out.push_back(std::move(*copy));
   }
   return out;
-}
-
-store::Accept Notices::to_postmaster(const MessageId& id, std::string content) const {
-  store::Accept a = empty_notice(id, {std::move(content), false, false});
-  a.deliveries.push_back(into_mailbox(directory::kPostmaster, "postmaster@" + office_.parts.hostname));
-  return a;
 }
 
 }  // namespace queue

@@ -1,7 +1,7 @@
 // The notices that a sender is owed, as messages to be stored: their text by bounce.h, their way by the
 // directory, as for any mail. Whoever cannot be told, because there is no sender or the sender's address
 // leads nowhere, is replaced by the Postmaster, whose mailbox is always here: so no bounce answers a bounce.
-// Callers: Deliveries, Aging, Submissions.
+// Callers: Deliveries, Aging, Submissions, Errands.
 #pragma once
 
 #include <string_view>
@@ -22,8 +22,10 @@ class Notices {
   /// Postmaster as well. Fails if the store or the directory cannot be read now.
   [[nodiscard]] po::Result<std::vector<store::Accept>> make(const po::MessageId& id, const store::Head& head,
                                                             std::vector<Report> reports);
-  /// A message of plain text to the Postmaster's mailbox. `content` with CRLF line ends.
-  [[nodiscard]] store::Accept to_postmaster(const po::MessageId& id, std::string content) const;
+  /// A message without a sender into the mailbox of an account that has this address.
+  [[nodiscard]] static store::Accept to_mailbox(const po::MessageId& id, NoticeText text,
+                                                std::uint64_t account, std::string_view address);
+  [[nodiscard]] store::Accept to_postmaster(const po::MessageId& id, NoticeText text) const;
   [[nodiscard]] po::MessageId next_id();
 
  private:

@@ -104,7 +104,7 @@ void Submissions::tell_postmaster(const BrakedSender& sender, const store::Accep
   MessageId id = deliveries_.notices().next_id();
   std::string date = po::format_date(static_cast<std::int64_t>(accept.arrival_ms / 1000));
   deliveries_.settlements().write_notice(
-      deliveries_.notices().to_postmaster(id, brake_notice(notice, office_.parts.hostname, date, id)),
+      deliveries_.notices().to_postmaster(id, {brake_notice(notice, office_.parts.hostname, date, id)}),
       accept.id, "braked");
 }
 
