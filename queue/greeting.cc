@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "lib/text.h"
-#include "queue/routing.h"
 
 namespace queue {
 
@@ -54,16 +53,15 @@ static std::string body_of(const GreetingParts& parts) {
 }
 
 std::string make_greeting(const GreetingParts& parts) {
-  const std::string& address = parts.account.addresses.front();
-  std::string_view domain = domain_part(address);
-  std::string manager =
-      fmt::format("Account-Manager <accounts@{}>", domain.empty() ? parts.hostname : std::string(domain));
+  // The Postmaster at this host: an account's own domain need not be one of ours, and then others read the
+  // answer.
+  std::string manager = fmt::format("Account-Manager <postmaster@{}>", parts.hostname);
   std::string body = body_of(parts);
   return fmt::format(
              "To: {}\r\nFrom: {}\r\nReply-To: {}\r\nSubject: Form: Greeting\r\nDate: {}\r\n"
              "Message-ID: <{}@{}>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
              "Content-Type: text/plain; charset={}\r\nContent-Transfer-Encoding: {}\r\n\r\n",
-             address, manager, manager, parts.date, parts.id, parts.hostname,
+             parts.account.addresses.front(), manager, manager, parts.date, parts.id, parts.hostname,
              po::is_ascii(body) ? "us-ascii" : "utf-8", po::is_ascii(body) ? "7bit" : "8bit") +
          body;
 }

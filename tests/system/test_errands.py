@@ -7,7 +7,6 @@ import time
 
 import accounts
 from harness import SystemTest
-from instance import DOMAIN
 
 MESSAGES = 2000
 
@@ -93,7 +92,8 @@ class Errands(SystemTest):
             self.instance.until(lambda: self.queue_pid() != pid, 30, "queue to be started again")
         self.instance.wait_ready()
         text = self.only_message(user)
-        for part in (f"To: {user.address}\r\n", f"From: Account-Manager <accounts@{DOMAIN}>\r\n", "Subject: Form: Greeting\r\n",
+        for part in (f"To: {user.address}\r\n", f"From: Account-Manager <postmaster@{self.instance.hostname}>\r\n",
+                     f"Reply-To: Account-Manager <postmaster@{self.instance.hostname}>\r\n", "Subject: Form: Greeting\r\n",
                      "MIME-Version: 1.0\r\n", "Welcome to Podunk.\r\n", f"[{user.address}]\r\n"):
             self.assertIn(part.encode(), text)
         self.assertEqual(self.instance.log_text().count("event=greeted"), 1)

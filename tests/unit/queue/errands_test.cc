@@ -126,7 +126,9 @@ TEST_CASE("the greeting: what a form says, in lines that every server takes") {
   account.finger = {std::string(3000, 'x'), "\x1b[2J"};
   std::string text =
       make_greeting({account, {"Welcome.", "."}, "mail.podunk.edu", "Thu, 1 Jan 1970 00:00:00 +0000", "id"});
-  CHECK(text.starts_with("To: joerg@podunk.edu\r\nFrom: Account-Manager <accounts@podunk.edu>\r\n"));
+  CHECK(
+      text.starts_with("To: joerg@podunk.edu\r\nFrom: Account-Manager <postmaster@mail.podunk.edu>\r\n"
+                       "Reply-To: Account-Manager <postmaster@mail.podunk.edu>\r\n"));
   CHECK(text.find("MIME-Version: 1.0\r\n") != std::string::npos);
   CHECK(
       text.find("charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nInformation\r\n\r\nWelcome.\r\n") !=
