@@ -11,7 +11,7 @@
 #include "accounts/secrets.h"
 #include "lib/directory/writer.h"
 #include "lib/error.h"
-#include "lib/system_facts.h"
+#include "lib/messages.h"
 
 namespace accounts {
 

@@ -1,7 +1,5 @@
 #include "accounts/server.h"
 
-#include "lib/system_facts.h"
-
 namespace accounts {
 
 namespace {

@@ -11,7 +11,6 @@
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
 #include "lib/tls.h"
-#include "lib/web_messages.h"
 
 namespace dispatcher {
 

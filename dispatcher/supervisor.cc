@@ -13,7 +13,6 @@
 #include "dispatcher/spawn.h"
 #include "dispatcher/system_facts.h"
 #include "lib/sandbox.h"
-#include "lib/web_messages.h"
 
 namespace dispatcher {
 

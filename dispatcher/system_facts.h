@@ -3,7 +3,7 @@
 #pragma once
 
 #include "lib/config.h"
-#include "lib/system_facts.h"
+#include "lib/messages.h"
 
 namespace dispatcher {
 

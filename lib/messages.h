@@ -234,6 +234,39 @@ struct Took {
   auto fields() { return std::tie(); }
 };
 
+// ---- accounts > dispatcher: the system's log-in passwords
+
+/// accounts > dispatcher: a connection to saslauthd's socket (the configuration's `saslauthd`), because
+/// accounts may open none. Answer: SaslauthdConnection. 16 octets.
+struct AskSaslauthd {
+  static constexpr std::uint16_t kType = 14;
+  static constexpr std::uint32_t kMax = 16;
+  auto fields() { return std::tie(); }
+};
+
+/// dispatcher > accounts: the connection rides along if there is one. 1 KiB.
+struct SaslauthdConnection {
+  static constexpr std::uint16_t kType = 15;
+  static constexpr std::uint32_t kMax = 1024;
+  std::string text;  ///< why there is none
+  auto fields() { return std::tie(text); }
+};
+
+// ---- dispatcher > accounts: what System Information says
+
+/// dispatcher > accounts, before Start. No answer. 64 KiB.
+struct SystemFacts {
+  static constexpr std::uint16_t kType = 16;
+  static constexpr std::uint32_t kMax = 64 * 1024;
+  std::string version, program_directory, spool_directory, mailbox_directory, log_directory;
+  std::vector<std::string> ports;    ///< a line for each: "0.0.0.0:25 smtp: smtp, by smtpd"
+  std::vector<std::string> modules;  ///< a line for each: "SMTP-Accept: smtpd, 2 processes"
+  auto fields() {
+    return std::tie(version, program_directory, spool_directory, mailbox_directory, log_directory, ports,
+                    modules);
+  }
+};
+
 // ---- run/inetd: a server program that inetd started > dispatcher
 
 /// program under inetd > dispatcher, first and only frame: the connection that rides along is for this

@@ -414,24 +414,6 @@ struct WebMoreOutput {
   auto fields() { return std::tie(); }
 };
 
-// ---- accounts > dispatcher: the system's log-in passwords
-
-/// accounts > dispatcher: a connection to saslauthd's socket (the configuration's `saslauthd`), because
-/// accounts may open none. Answer: SaslauthdConnection. 16 octets.
-struct AskSaslauthd {
-  static constexpr std::uint16_t kType = 14;
-  static constexpr std::uint32_t kMax = 16;
-  auto fields() { return std::tie(); }
-};
-
-/// dispatcher > accounts: the connection rides along if there is one. 1 KiB.
-struct SaslauthdConnection {
-  static constexpr std::uint16_t kType = 15;
-  static constexpr std::uint32_t kMax = 1024;
-  std::string text;  ///< why there is none
-  auto fields() { return std::tie(text); }
-};
-
 }  // namespace po::messages
 
 template <>

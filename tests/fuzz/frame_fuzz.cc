@@ -14,7 +14,6 @@
 #include "lib/error.h"
 #include "lib/loop.h"
 #include "lib/messages.h"
-#include "lib/system_facts.h"
 #include "lib/web_messages.h"
 
 using namespace po::messages;
@@ -38,12 +37,11 @@ static bool known(const po::Frame& frame) {
                      AdministerAnswer, PassCommand, Authenticate, Verdict, Submit, Submitted, OpenBody,
                      BodyFile, DropBody, AskStored, Stored, AskUsage, Usage, OpenMailbox, Mailbox, Retrieve,
                      Message, Expunge, Expunged, CloseMailbox, Command, CommandOutput, HandedClient, Took,
-                     HandOver, HandOverAnswer>(frame) ||
+                     HandOver, HandOverAnswer, AskSaslauthd, SaslauthdConnection, SystemFacts>(frame) ||
          any_decodes<WebLogIn, WebLoggedIn, WebLook, WebSession, WebLogOut, WebDone, WebShowForm, WebForm,
                      WebSubmitForm, WebAskHistory, WebHistory, WebUndo, WebAskAccounts, WebAccounts,
                      WebRemove, WebAskAccess, WebAccess, WebMakePassword, WebRevokePassword, WebCommand,
-                     WebAskStatus, WebStatus, WebAskOrder, WebOrder, CarryOut, Abandon, WebMoreOutput, AskSaslauthd,
-                     SaslauthdConnection, SystemFacts>(frame);
+                     WebAskStatus, WebStatus, WebAskOrder, WebOrder, CarryOut, Abandon, WebMoreOutput>(frame);
 }
 
 struct Heard {
