@@ -12,7 +12,7 @@ po::Result<std::unique_ptr<Administration>> Administration::open(const Options& 
   if (!directory) return tl::make_unexpected(directory.error());
   admin->directory_ = std::move(*directory);
   admin->list_ = std::make_unique<AccountList>(*admin->directory_);
-  admin->facts_ = options.facts;
+  admin->set_facts(options.facts);
   auto secrets = Secrets::open(options.secrets_path);
   if (!secrets) return tl::make_unexpected(secrets.error());
   admin->secrets_ = std::move(*secrets);

@@ -3,9 +3,11 @@
 // holds one is the only one on the machine. Reads from any thread, changes from one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "accounts/account_list.h"
 #include "accounts/secrets.h"
@@ -38,9 +40,9 @@ class Administration {
   [[nodiscard]] const std::string& hostname() const { return hostname_; }
   /// Kept in step with the directory; any thread.
   [[nodiscard]] AccountList& list() const { return *list_; }
-  [[nodiscard]] const SystemFacts& facts() const { return facts_; }
-  /// Before other threads read them.
-  void set_facts(SystemFacts facts) { facts_ = std::move(facts); }
+  /// Any thread, both: those that are being read stay as they are.
+  [[nodiscard]] std::shared_ptr<const SystemFacts> facts() const { return facts_.load(); }
+  void set_facts(SystemFacts facts) { facts_.store(std::make_shared<const SystemFacts>(std::move(facts))); }
   /// Address-Completion-Domain, or the host name.
   [[nodiscard]] std::string completion_domain() const;
   [[nodiscard]] const std::string& completion_domain(const directory::Settings& settings) const {
@@ -52,7 +54,7 @@ class Administration {
   std::unique_ptr<directory::Writer> directory_;
   std::unique_ptr<AccountList> list_;
   std::unique_ptr<Secrets> secrets_;
-  SystemFacts facts_;
+  std::atomic<std::shared_ptr<const SystemFacts>> facts_;
   std::string hostname_;
 };
 

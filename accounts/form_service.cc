@@ -97,7 +97,7 @@ po::Result<form::Values> system_values(const Administration& admin, const form::
   auto settings = admin.directory().settings();
   if (!settings) return tl::make_unexpected(settings.error());
   form::Values values = form::settings_values(**settings);
-  if (&form == &form::system_information()) put_facts(admin.facts(), values);
+  if (&form == &form::system_information()) put_facts(*admin.facts(), values);
   return values;
 }
 

@@ -76,7 +76,6 @@ void Server::on_peer(const po::messages::Peer& peer, po::Fd socket) {
 }
 
 bool Server::on_control(po::Frame& frame) {
-  // It comes before the first of other frames is read, and once: threads see it whole.
   if (SystemFacts facts; frame.decode(facts)) {
     administration_.set_facts(std::move(facts));
     return true;

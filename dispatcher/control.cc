@@ -233,6 +233,7 @@ Result<std::string> Supervisor::reload() {
   std::string said =
       fmt::format("{} certificate{} and the log file were read anew.\n", read, read == 1 ? "" : "s");
   said += apply_services(fresh);
+  for (Child& child : children_) send_facts(child);
   if (!restart.empty()) said += fmt::format("These wait for `post.office restart` by root: {}.\n", restart);
   log_.event("reloaded").kv("needs_restart", restart);
   return said;

@@ -166,9 +166,14 @@ Result<void> Supervisor::wire(Child& child, const WelcomeParts& parts) {
     }
   }
   send_certificates(child);
-  if (child.spec.role == Role::kAccounts) child.control->send(0, system_facts(instance_.config));
+  send_facts(child);
   child.control->send(0, po::messages::Start{});
   return {};
+}
+
+void Supervisor::send_facts(Child& child) {
+  if (child.control && child.spec.role == Role::kAccounts)
+    child.control->send(0, system_facts(instance_.config));
 }
 
 void Supervisor::send_certificates(Child& child) {

@@ -100,6 +100,7 @@ class Supervisor {
   void kill_all(bool servers_only);
   [[nodiscard]] bool any_alive(bool servers_only) const;
   void send_certificates(Child& child);
+  void send_facts(Child& child);
   void hand_out_log();
   void look_after_log();
   std::string apply_services(const po::config::Config& fresh);
