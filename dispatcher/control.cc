@@ -192,6 +192,7 @@ static std::string needs_restart(const Config& old, const Config& fresh) {
   note(old.spool_directory != fresh.spool_directory, "spool-directory");
   note(old.mailbox_directory != fresh.mailbox_directory, "mailbox-directory");
   note(old.log_directory != fresh.log_directory || old.log_to != fresh.log_to, "log-directory and log");
+  note(old.saslauthd != fresh.saslauthd, "saslauthd");
   note(old.resolvers != fresh.resolvers, "resolver");
   note(endpoints_of(old) != endpoints_of(fresh), "the addresses of services");
   return out;
@@ -241,6 +242,7 @@ Result<std::string> Supervisor::reload() {
 
 /// Process numbers and session limits; addresses stay as they were bound.
 std::string Supervisor::apply_services(const Config& fresh) {
+  instance_.config.smtp_deliver = fresh.smtp_deliver;
   for (auto& service : instance_.config.services) {
     for (const auto& now : fresh.services) {
       if (now.name != service.name || now.program != service.program) continue;

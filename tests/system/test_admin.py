@@ -194,7 +194,29 @@ class Reload(SystemTest):
     def reload_with(self, *lines):
         self.instance.extra = list(lines)
         self.instance.write_conf()
-        self.instance.command("reload")
+        return self.instance.command("reload").stdout
+
+    def test_numbers_of_processes(self):
+        """They change, and System Information shows them; what waits for a restart is named."""
+        smtpd = self.instance.workers["smtpd"]
+        try:
+            for wanted, deliver in ((3, "off"), (1, "3")):
+                self.instance.workers["smtpd"] = wanted
+                said = self.reload_with(f"smtp-deliver {deliver}", "saslauthd /nowhere/mux")
+                self.assertIn("These wait for `post.office restart` by root: saslauthd.\n", said)
+                information = self.instance.command("form", "show", "system-information").stdout
+                self.assertIn(f"SMTP-Accept: smtpd, {wanted} process", information)
+                self.assertEqual("SMTP-Deliver: smtp-deliver, 3 processes" in information, deliver == "3")
+                self.assertEqual("SMTP-Deliver:" in information, deliver == "3")
+                counts = [wanted, 3 if deliver == "3" else 0]
+                self.instance.until(lambda counts=counts: [len(self.instance.processes().get(name, []))
+                                                           for name in ("smtpd", "smtp-deliver")] == counts, 60,
+                                    f"{counts} processes of smtpd and smtp-deliver")
+            self.instance.wait_all_up()
+        finally:
+            self.instance.workers["smtpd"] = smtpd
+            self.assertNotIn("restart", self.reload_with())
+        self.assert_works()
 
     @needs_program("openssl")
     def test_certificate_of_the_web_pages(self):
