@@ -16,10 +16,6 @@ using po::messages::NextHop;
 
 namespace {
 
-bool same_address(const NetAddress& a, const NetAddress& b) {
-  return a.family == b.family && a.octets == b.octets;
-}
-
 bool is_unspecified(const NetAddress& a) {
   return std::all_of(a.octets.begin(), a.octets.end(), [](std::uint8_t o) { return o == 0; });
 }
@@ -101,10 +97,10 @@ OwnHost::OwnHost(std::string_view name, const std::vector<std::string>& smtp,
 bool OwnHost::takes_mail_at(const NetAddress& a) const {
   bool of_this_host = po::is_loopback(a) || is_unspecified(a) ||
                       std::any_of(interfaces_.begin(), interfaces_.end(),
-                                  [&a](const NetAddress& i) { return same_address(i, a); });
+                                  [&a](const NetAddress& i) { return po::same_host(i, a); });
   return std::any_of(smtp_.begin(), smtp_.end(), [&](const NetAddress& s) {
     if (s.port != a.port || s.family != a.family) return false;
-    return is_unspecified(s) ? of_this_host : same_address(s, a);
+    return is_unspecified(s) ? of_this_host : po::same_host(s, a);
   });
 }
 

@@ -228,9 +228,8 @@ struct Confirmation : std::enable_shared_from_this<Confirmation<Asker>> {
     DnsType type = client.family == 4 ? DnsType::kA : DnsType::kAaaa;
     question = asker.resolve(names[tried], type, [this](const DnsAnswer& answer) {
       if (answer.status == DnsStatus::kTemporary) temporary = true;
-      bool agrees = std::any_of(
-          answer.addresses.begin(), answer.addresses.end(),
-          [this](const NetAddress& a) { return a.family == client.family && a.octets == client.octets; });
+      bool agrees = std::any_of(answer.addresses.begin(), answer.addresses.end(),
+                                [this](const NetAddress& a) { return same_host(a, client); });
       if (agrees) return done(DnsStatus::kOk, names[tried]);
       ++tried;
       next();

@@ -87,6 +87,10 @@ std::optional<NetAddress> parse_address(std::string_view text) {
   return a;
 }
 
+bool same_host(const NetAddress& a, const NetAddress& b) {
+  return a.family == b.family && a.octets == b.octets;
+}
+
 bool is_loopback(const NetAddress& a) {
   if (a.family == 4) return a.octets[0] == 127;
   if (a.family != 6) return a.family == 0;

@@ -20,6 +20,8 @@ namespace po {
 /// The kernel's form of an IPv4 or IPv6 address with its port; its length, 0 for a local peer.
 [[nodiscard]] unsigned to_sockaddr(const messages::NetAddress& a, sockaddr_storage& out);
 [[nodiscard]] std::optional<messages::NetAddress> parse_address(std::string_view text);
+/// Whatever the ports are.
+[[nodiscard]] bool same_host(const messages::NetAddress& a, const messages::NetAddress& b);
 [[nodiscard]] bool is_loopback(const messages::NetAddress& a);
 /// What limits and slow-downs are counted by: the IPv4 address, the IPv6 /64, or "local".
 [[nodiscard]] std::string limit_key(const messages::NetAddress& a);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 
+#include "lib/dns_packet.h"
 #include "lib/net_address.h"
 #include "lib/text.h"
 
@@ -16,41 +16,32 @@ using Severity = SetupFinding::Severity;
 
 namespace {
 
-bool same_host(const NetAddress& a, const NetAddress& b) {
-  return a.family == b.family && a.octets == b.octets;
-}
-
 bool contains(const std::vector<NetAddress>& list, const NetAddress& address) {
   return std::any_of(list.begin(), list.end(), [&](const NetAddress& a) { return same_host(a, address); });
 }
 
-/// Of IPv4: RFC 1918, 6598, 3927; of IPv6: RFC 4193, 4291 2.5.6. Nobody outside reaches these.
-bool is_private(const NetAddress& a) {
-  const auto& o = a.octets;
-  if (a.family == 4) {
-    return o[0] == 10 || (o[0] == 172 && (o[1] & 0xf0) == 16) || (o[0] == 192 && o[1] == 168) ||
-           (o[0] == 100 && (o[1] & 0xc0) == 64) || (o[0] == 169 && o[1] == 254);
-  }
-  return a.family == 6 && ((o[0] & 0xfe) == 0xfc || (o[0] == 0xfe && (o[1] & 0xc0) == 0x80));
-}
-
+/// RFC 3927; RFC 4291 2.5.6.
 bool is_link_local(const NetAddress& a) {
   return (a.family == 4 && a.octets[0] == 169 && a.octets[1] == 254) ||
          (a.family == 6 && a.octets[0] == 0xfe && (a.octets[1] & 0xc0) == 0x80);
 }
 
-/// "1.2.0.192.in-addr.arpa" (RFC 1035 3.5), nibbles under ip6.arpa (RFC 3596 2.5).
-std::string reverse_name(const NetAddress& a) {
-  if (a.family == 4)
-    return fmt::format("{}.{}.{}.{}.in-addr.arpa", a.octets[3], a.octets[2], a.octets[1], a.octets[0]);
-  std::string out;
-  for (std::size_t i = 16; i-- > 0;) out += fmt::format("{:x}.{:x}.", a.octets[i] & 15, a.octets[i] >> 4);
-  return out + "ip6.arpa";
+/// Of IPv4: RFC 1918, 6598; of IPv6: RFC 4193; and the above. Nobody outside reaches these.
+bool is_private(const NetAddress& a) {
+  const auto& o = a.octets;
+  if (is_link_local(a)) return true;
+  if (a.family == 4) {
+    return o[0] == 10 || (o[0] == 172 && (o[1] & 0xf0) == 16) || (o[0] == 192 && o[1] == 168) ||
+           (o[0] == 100 && (o[1] & 0xc0) == 64);
+  }
+  return a.family == 6 && (o[0] & 0xfe) == 0xfc;
 }
 
 std::string address_record(std::string_view name, const NetAddress& a) {
   return fmt::format("{}. IN {} {}", name, a.family == 4 ? "A" : "AAAA", address_text(a));
 }
+
+constexpr int kBehind = 20;  ///< preference of a host that takes mail when the first does not answer
 
 /// What a name led to: both kinds of addresses together.
 struct Found {
@@ -61,7 +52,7 @@ struct Found {
 }  // namespace
 
 // Each subject has findings of its own, in the order in which it is told; who is last to answer tells all.
-// `self_` of a callback is weak: a check that was let go answers nobody.
+// What a callback keeps of the check is weak: one that was let go answers nobody.
 struct SetupCheck::Impl : std::enable_shared_from_this<Impl> {
   Impl(Resolver& r, SetupQuestion q, OnDone d) : resolver(r), question(std::move(q)), on_done(std::move(d)) {}
 
@@ -84,8 +75,8 @@ struct SetupCheck::Impl : std::enable_shared_from_this<Impl> {
   void judge(const Domain& domain, std::size_t at);
   void judge_without_mx(const Domain& domain, std::size_t at, const Found& found);
   [[nodiscard]] bool leads_here(const MailExchanger& mx, const Found& found) const;
-  [[nodiscard]] std::string mx_record(const std::string& domain) const {
-    return fmt::format("{}. IN MX 10 {}.", domain, question.hostname);
+  [[nodiscard]] std::string mx_record(const std::string& domain, int preference = 10) const {
+    return fmt::format("{}. IN MX {} {}.", domain, preference, question.hostname);
   }
 
   void find_addresses(const std::string& name, std::function<void(const Found&)> then);
@@ -331,7 +322,7 @@ void SetupCheck::Impl::judge(const Domain& domain, std::size_t at) {
                fmt::format("its mail goes to {} and never here; that is right if others send here by their "
                            "own routing",
                            names),
-               fmt::format("{}. IN MX 20 {}.", domain.name, question.hostname));
+               mx_record(domain.name, kBehind));
   }
   if (!ours) {
     return add(at, Severity::kWrong, domain.name,
@@ -358,7 +349,7 @@ void SetupCheck::Impl::judge_without_mx(const Domain& domain, std::size_t at, co
     return add(at, Severity::kNote, domain.name, "its address records could not be asked; try again later");
   if (domain.relay) {
     return add(at, Severity::kNote, domain.name, "has no MX record that names this host",
-               fmt::format("{}. IN MX 20 {}.", domain.name, question.hostname));
+               mx_record(domain.name, kBehind));
   }
   add(at, Severity::kWrong, domain.name,
       found.addresses.empty()

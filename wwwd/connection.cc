@@ -511,10 +511,6 @@ void Connection::close() {
   stream_.close_after_flush();
 }
 
-static bool same_host(const po::messages::NetAddress& a, const po::messages::NetAddress& b) {
-  return a.family == b.family && a.octets == b.octets;
-}
-
 void Connection::log_request(const char* why) {
   any_request_ = true;
   const Request* request = exchange_ == nullptr ? nullptr : &exchange_->request();
@@ -527,7 +523,7 @@ void Connection::log_request(const char* why) {
       .kv("status", status_)
       .kv("octets", octets_)
       .kv("ms", passed.count());
-  if (request != nullptr && !same_host(request->client, client_.address))
+  if (request != nullptr && !po::same_host(request->client, client_.address))
     line.kv("proxy", po::address_text(client_.address));
   if (exchange_ != nullptr && !exchange_->account().empty()) line.kv("account", exchange_->account());
   if (why != nullptr) line.kv("why", why);
