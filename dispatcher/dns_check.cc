@@ -24,9 +24,8 @@ static std::string read_hosts() {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The host's own name is a local mail domain without being listed.
 static po::SetupQuestion question_of(const Config& config) {
-  po::SetupQuestion question{config.hostname, po::own_addresses(), {config.hostname}, {}};
+  po::SetupQuestion question{config.hostname, po::own_addresses(), {}, {}};
   auto reader = directory::Reader::open(config.spool_directory + "/directory", config.hostname);
   auto settings = reader ? reader->settings() : po::Result<std::shared_ptr<const directory::Settings>>();
   if (!reader || !settings || !*settings) {
@@ -34,8 +33,7 @@ static po::SetupQuestion question_of(const Config& config) {
                config.hostname);
     return question;
   }
-  for (const std::string& domain : (*settings)->local_domains)
-    if (domain != config.hostname) question.local_domains.push_back(domain);
+  question.local_domains = (*settings)->local_domains;
   question.relay_domains = (*settings)->relay_domains;
   return question;
 }

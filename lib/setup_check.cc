@@ -142,6 +142,9 @@ void SetupCheck::Impl::find_addresses(const std::string& name, std::function<voi
 void SetupCheck::Impl::start() {
   std::erase_if(question.interfaces, [](const NetAddress& a) { return is_loopback(a) || is_link_local(a); });
   question.hostname = ascii_lower(question.hostname);
+  auto& domains = question.local_domains;
+  std::erase_if(domains, [this](const std::string& d) { return equal_ignoring_case(d, question.hostname); });
+  domains.insert(domains.begin(), question.hostname);
   find_addresses(question.hostname, [this](const Found& found) { on_host(found); });
 }
 

@@ -21,7 +21,7 @@ struct SetupQuestion {
   std::string hostname;  ///< fully qualified name of this host
   std::vector<messages::NetAddress>
       interfaces;                          ///< lib/interfaces.h; loopback and link-local ones do not count
-  std::vector<std::string> local_domains;  ///< Local-Mail-Domains
+  std::vector<std::string> local_domains;  ///< Local-Mail-Domains; the host's own name is one unlisted
   std::vector<std::string> relay_domains;  ///< Relay-Domains
 };
 
@@ -41,8 +41,8 @@ struct SetupFinding {
 /// Asks when it is made; destroying it cancels. Loop-thread only.
 class SetupCheck {
  public:
-  /// The host first, then its addresses, then the domains as they were given. A piece that is long is cut off
-  /// with a finding that says so: kMostDomains, kMostAddresses.
+  /// The host first, then its addresses, then the domains: its own name, and the others as they were given. A
+  /// piece that is long is cut off with a finding that says so: kMostDomains, kMostAddresses.
   using OnDone = std::function<void(std::vector<SetupFinding> findings)>;
 
   /// `on_done` is called once, never from inside this call, and may destroy the check; the Resolver must

@@ -13,9 +13,6 @@ SetupDesk::SetupDesk(const po::Loop& loop, po::ResolverOptions resolver, std::st
 
 void SetupDesk::check(std::vector<std::string> local_domains, std::vector<std::string> relay_domains,
                       OnFindings then) {
-  // The host's own name is a local mail domain without being listed.
-  std::erase(local_domains, question_.hostname);
-  local_domains.insert(local_domains.begin(), question_.hostname);
   bool same = question_.local_domains == local_domains && question_.relay_domains == relay_domains;
   if (same && known_ && !check_ && Clock::now() - at_ < kFresh) return then(findings_);
   question_.local_domains = std::move(local_domains);
