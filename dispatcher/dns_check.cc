@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include "dispatcher/client.h"
 #include "lib/directory/reader.h"
+#include "lib/dns.h"
 #include "lib/interfaces.h"
 #include "lib/setup_check.h"
 #include "lib/text.h"
@@ -18,11 +17,6 @@ namespace dispatcher {
 
 using po::SetupFinding;
 using po::config::Config;
-
-static std::string read_hosts() {
-  std::ifstream in("/etc/hosts", std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 static po::SetupQuestion question_of(const Config& config) {
   po::SetupQuestion question{config.hostname, po::own_addresses(), {}, {}};
@@ -61,17 +55,14 @@ int run_dns_check(const po::config::Parsed& parsed) {
   for (const std::string& problem : parsed.problems) fmt::print("WRONG  {}\n", problem);
   if (!parsed.problems.empty()) return 1;
   const Config& config = parsed.config;
-  auto servers = po::parse_dns_servers(config.resolvers);
-  if (!servers || servers->empty()) {
+  auto options = po::read_resolver_options(config.resolvers);
+  if (!options || options->servers.empty()) {
     fmt::print("WRONG  {}\n",
-               servers ? "no resolver is configured: DNS cannot be asked" : servers.error().text);
+               options ? "no resolver is configured: DNS cannot be asked" : options.error().text);
     return 1;
   }
   po::Loop loop;
-  po::ResolverOptions options;
-  options.servers = std::move(*servers);
-  options.hosts = read_hosts();
-  po::Resolver resolver(loop, std::move(options));
+  po::Resolver resolver(loop, std::move(*options));
   int status = kExitTemporary;
   po::SetupCheck check(resolver, question_of(config), [&](std::vector<SetupFinding> findings) {
     status = print_findings(findings);

@@ -1,46 +1,20 @@
 // fingerd: wires the pieces. Nothing of a client is read above confine_or_die().
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <string>
 #include <string_view>
 
 #include "fingerd/server.h"
 #include "lib/directory/reader.h"
+#include "lib/dns.h"
 #include "lib/inetd.h"
 #include "lib/module.h"
-
-namespace {
-
-[[noreturn]] void die(po::Log& log, std::string_view what, const po::Error& error) {
-  log.event("fatal").kv("what", what).kv("error", error.text);
-  std::exit(1);
-}
-
-directory::Reader before_confine_open_directory_or_die(po::Module& module) {
-  auto reader = directory::Reader::open(module.welcome().directory_path, module.welcome().hostname);
-  if (!reader) die(module.log(), "directory", reader.error());
-  return std::move(*reader);
-}
-
-po::ResolverOptions before_confine_resolver_options_or_die(po::Module& module) {
-  auto servers = po::parse_dns_servers(module.welcome().resolvers);
-  if (!servers) die(module.log(), "resolvers", servers.error());
-  po::ResolverOptions options;
-  options.servers = std::move(*servers);
-  std::ifstream hosts("/etc/hosts");
-  options.hosts.assign(std::istreambuf_iterator<char>(hosts), {});
-  return options;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   static constexpr std::string_view kNobody = "The mail system is not running; try again later.\r\n";
   if (auto handed = po::inetd::run_if_asked(argc, argv, kNobody)) return *handed;
   po::Module module = po::Module::start_or_die(po::messages::Role::kFingerd);
-  directory::Reader directory = before_confine_open_directory_or_die(module);
-  po::ResolverOptions resolver = before_confine_resolver_options_or_die(module);
+  const auto& welcome = module.welcome();
+  auto directory = module.before_confine_or_die(
+      "directory", directory::Reader::open(welcome.directory_path, welcome.hostname));
+  auto resolver = module.before_confine_or_die("resolvers", po::read_resolver_options(welcome.resolvers));
   module.confine_or_die();
   fingerd::Server server(module, std::move(directory), std::move(resolver));
   return module.run(server);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <deque>
+#include <fstream>
+#include <iterator>
 #include <map>
 
 #include "lib/address.h"
@@ -71,6 +73,20 @@ Result<std::vector<NetAddress>> parse_dns_servers(const std::vector<std::string>
     servers.push_back(*server);
   }
   return servers;
+}
+
+std::string read_hosts_file() {
+  std::ifstream in("/etc/hosts", std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+Result<ResolverOptions> read_resolver_options(const std::vector<std::string>& servers) {
+  auto parsed = parse_dns_servers(servers);
+  if (!parsed) return tl::unexpected(parsed.error());
+  ResolverOptions options;
+  options.servers = std::move(*parsed);
+  options.hosts = read_hosts_file();
+  return options;
 }
 
 /// Callbacks of users run from deliver() alone, so that nothing else here need expect to be destroyed or

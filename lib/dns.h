@@ -57,6 +57,11 @@ struct ResolverOptions {
 [[nodiscard]] Result<std::vector<messages::NetAddress>> parse_dns_servers(
     const std::vector<std::string>& texts);
 
+/// What /etc/hosts holds; nothing if it cannot be read.
+[[nodiscard]] std::string read_hosts_file();
+/// With these servers, and the hosts file, which is read here: before confinement.
+[[nodiscard]] Result<ResolverOptions> read_resolver_options(const std::vector<std::string>& servers);
+
 /// A question under way. Destroying it cancels the callback; so does destroying the Resolver. It may be
 /// destroyed at any time, also from inside its callback.
 class DnsQuestion {

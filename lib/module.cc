@@ -45,7 +45,7 @@ struct Module::Impl {
   std::vector<std::uint16_t> resolver_ports() const;
 };
 
-[[noreturn]] static void die(Log& log, std::string_view what, std::string_view why) {
+void die(Log& log, std::string_view what, std::string_view why) {
   log.event("fatal").kv("what", what).kv("error", why);
   std::exit(1);
 }

@@ -15,6 +15,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
 
 #include "lib/channel.h"
 #include "lib/fd.h"
@@ -48,6 +51,9 @@ class ModuleHandler {
   virtual Counters counters() { return {}; }
 };
 
+/// Says in the log why this process cannot go on, and ends it.
+[[noreturn]] void die(Log& log, std::string_view what, std::string_view why);
+
 class Module {
  public:
   [[nodiscard]] static Module start_or_die(messages::Role role);
@@ -58,6 +64,12 @@ class Module {
   [[nodiscard]] const messages::Welcome& welcome() const;
   [[nodiscard]] const Loop& loop() const;
   [[nodiscard]] Log& log();
+  /// What was opened; ends the process if it could not be.
+  template <class T, class E>
+  [[nodiscard]] T before_confine_or_die(std::string_view what, tl::expected<T, E> opened) {
+    if (!opened) die(log(), what, opened.error().text);
+    return std::move(*opened);
+  }
   /// The row of lib/sandbox.h for this role; ends the process if the kernel refuses.
   void confine_or_die();
   /// Returns the exit status.

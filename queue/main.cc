@@ -7,23 +7,6 @@
 
 namespace {
 
-[[noreturn]] void die(po::Log& log, std::string_view what, std::string_view why) {
-  log.event("fatal").kv("what", what).kv("error", why);
-  std::exit(1);
-}
-
-std::unique_ptr<store::Store> open_store_or_die(po::Module& module) {
-  auto opened = queue::open_store(module);
-  if (!opened) die(module.log(), "store", opened.error().text);
-  return std::move(*opened);
-}
-
-directory::Reader open_directory_or_die(po::Module& module) {
-  auto opened = directory::Reader::open(module.welcome().directory_path, module.welcome().hostname);
-  if (!opened) die(module.log(), "directory", opened.error().text);
-  return std::move(*opened);
-}
-
 /// While the settings cannot be read, the built-in ones hold.
 std::shared_ptr<const directory::Settings> settings_of(const directory::Reader& reader) {
   static const auto built_in = std::make_shared<const directory::Settings>();
@@ -35,17 +18,19 @@ std::shared_ptr<const directory::Settings> settings_of(const directory::Reader& 
 
 int main() {
   po::Module module = po::Module::start_or_die(po::messages::Role::kQueue);
-  auto store = open_store_or_die(module);
-  directory::Reader reader = open_directory_or_die(module);
+  const auto& welcome = module.welcome();
+  auto store = module.before_confine_or_die("store", queue::open_store(module));
+  auto reader = module.before_confine_or_die(
+      "directory", directory::Reader::open(welcome.directory_path, welcome.hostname));
   module.confine_or_die();
   queue::Server server({
       .loop = module.loop(),
       .log = module.log(),
       .store = *store,
-      .ticket_key = module.welcome().ticket_key,
-      .order_key = module.welcome().order_key,
-      .hostname = module.welcome().hostname,
-      .incarnation = module.welcome().incarnation,
+      .ticket_key = welcome.ticket_key,
+      .order_key = welcome.order_key,
+      .hostname = welcome.hostname,
+      .incarnation = welcome.incarnation,
       .routing = {.resolve = [&reader](std::string_view address,
                                        bool steps) { return reader.resolve(address, steps); },
                   .table = [&reader] { return reader.routing(); },

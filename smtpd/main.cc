@@ -5,12 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "lib/directory/reader.h"
+#include "lib/dns.h"
 #include "lib/inetd.h"
 #include "lib/module.h"
 #include "smtpd/server.h"
 
-static std::string read_file(const char* path) {
-  std::ifstream in(path, std::ios::binary);
+static std::string read_passwd() {
+  std::ifstream in("/etc/passwd", std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
@@ -18,13 +20,11 @@ int main(int argc, char** argv) {
   static constexpr std::string_view kNobody = "421 4.3.2 Service not available, try again later\r\n";
   if (auto handed = po::inetd::run_if_asked(argc, argv, kNobody)) return *handed;
   po::Module module = po::Module::start_or_die(po::messages::Role::kSmtpd);
-  auto reader = directory::Reader::open(module.welcome().directory_path, module.welcome().hostname);
-  if (!reader) {
-    module.log().event("fatal").kv("what", "directory").kv("error", reader.error().text);
-    return 1;
-  }
-  smtpd::Server::Files files{read_file("/etc/hosts"), read_file("/etc/passwd")};
+  const auto& welcome = module.welcome();
+  auto reader = module.before_confine_or_die(
+      "directory", directory::Reader::open(welcome.directory_path, welcome.hostname));
+  smtpd::Server::Files files{po::read_hosts_file(), read_passwd()};
   module.confine_or_die();
-  smtpd::Server server(module, std::move(*reader), std::move(files));
+  smtpd::Server server(module, std::move(reader), std::move(files));
   return module.run(server);
 }
