@@ -36,9 +36,7 @@ po::Result<bool> is_postmaster(const Administration& administration, const direc
 Admission admission(const std::vector<std::string>& restrictions, const po::messages::NetAddress& client,
                     std::string_view client_name, bool name_looked_up) {
   if (restrictions.empty()) return Admission::kYes;
-  std::vector<po::AccessRule> rules;
-  for (const std::string& text : restrictions)
-    if (auto rule = po::parse_access_rule(text)) rules.push_back(std::move(*rule));
+  std::vector<po::AccessRule> rules = po::parse_access_rules(restrictions);
   if (!name_looked_up && po::needs_name(rules, client)) return Admission::kNeedsName;
   return po::any_match(rules, client, client_name) ? Admission::kYes : Admission::kNo;
 }

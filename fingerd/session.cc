@@ -1,7 +1,6 @@
 #include "fingerd/session.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace fingerd {
 namespace {
@@ -17,10 +16,7 @@ constexpr std::string_view kStopping = "The mail system stops at the moment; try
 }  // namespace
 
 Access read_access(const std::vector<std::string>& lines) {
-  Access access{.everybody = lines.empty()};
-  for (const std::string& line : lines)
-    if (auto rule = po::parse_access_rule(line)) access.rules.push_back(std::move(*rule));
-  return access;
+  return {.everybody = lines.empty(), .rules = po::parse_access_rules(lines)};
 }
 
 Action Session::refuse(std::string_view sentence, const char* outcome) {

@@ -110,6 +110,14 @@ Result<AccessRule> parse_access_rule(std::string_view text) {
   return AccessRule{std::move(*domain), {}, 0};
 }
 
+std::vector<AccessRule> parse_access_rules(const std::vector<std::string>& lines) {
+  std::vector<AccessRule> out;
+  for (const std::string& line : lines) {
+    if (auto rule = parse_access_rule(line)) out.push_back(std::move(*rule));
+  }
+  return out;
+}
+
 std::string access_rule_text(const AccessRule& rule) {
   if (needs_name(rule)) return rule.name;
   std::string number = address_text(rule.network);

@@ -22,6 +22,8 @@ struct AccessRule {
 
 /// Permanent failure with a sentence that names what is wrong.
 [[nodiscard]] Result<AccessRule> parse_access_rule(std::string_view text);
+/// Lines that are none, which forms let nobody enter, are left out.
+[[nodiscard]] std::vector<AccessRule> parse_access_rules(const std::vector<std::string>& lines);
 /// How parse_access_rule() would like it written: "podunk.edu", "192.0.2.0/24", "2001:db8::1".
 [[nodiscard]] std::string access_rule_text(const AccessRule& rule);
 

@@ -11,12 +11,6 @@ using directory::Settings;
 using directory::Target;
 using directory::Verdict;
 
-RelayNetworks::RelayNetworks(const std::vector<std::string>& lines) {
-  for (const std::string& line : lines) {
-    if (auto rule = po::parse_access_rule(line)) rules_.push_back(std::move(*rule));
-  }
-}
-
 bool RelayNetworks::needs_name(const po::messages::NetAddress& client) const {
   return po::needs_name(rules_, client);
 }

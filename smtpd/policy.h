@@ -26,7 +26,7 @@ using Moment = std::chrono::steady_clock::time_point;
 class RelayNetworks {
  public:
   RelayNetworks() = default;
-  explicit RelayNetworks(const std::vector<std::string>& lines);
+  explicit RelayNetworks(const std::vector<std::string>& lines) : rules_(po::parse_access_rules(lines)) {}
   [[nodiscard]] bool needs_name(const po::messages::NetAddress& client) const;
   [[nodiscard]] bool allows(const po::messages::NetAddress& client, std::string_view confirmed_name) const;
 

@@ -1,7 +1,6 @@
 #include "wwwd/guard.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "lib/net_address.h"
 #include "lib/text.h"
@@ -11,14 +10,6 @@ namespace wwwd {
 using po::messages::NetAddress;
 
 namespace {
-
-std::vector<po::AccessRule> parse_rules(const std::vector<std::string>& lines) {
-  std::vector<po::AccessRule> out;
-  for (const std::string& line : lines) {
-    if (auto rule = po::parse_access_rule(line)) out.push_back(std::move(*rule));
-  }
-  return out;
-}
 
 /// As proxies write it: a number, alone or with a port, an IPv6 one then in brackets.
 std::optional<NetAddress> forwarded_address(std::string_view text) {
@@ -55,9 +46,9 @@ std::optional<NetAddress> forwarded_client(const Policy& policy, NetAddress clie
 
 Policy Policy::of(const directory::Settings& settings) {
   Policy policy;
-  policy.limit = parse_rules(settings.web_limit);
+  policy.limit = po::parse_access_rules(settings.web_limit);
   policy.limited = !settings.web_limit.empty();
-  policy.proxies = parse_rules(settings.trusted_proxies);
+  policy.proxies = po::parse_access_rules(settings.trusted_proxies);
   policy.clear_text = settings.web_clear_text;
   return policy;
 }
