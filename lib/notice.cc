@@ -26,6 +26,19 @@ bool same_octets(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+std::string seal(const messages::Key& key, std::string_view purpose, std::string_view body) {
+  return std::string(body) + hmac_sha256(key, std::string(purpose).append(body));
+}
+
+std::optional<std::string_view> unseal(const messages::Key& key, std::string_view purpose,
+                                       std::string_view sealed) {
+  if (sealed.size() < kMac) return std::nullopt;
+  std::string_view body = sealed.substr(0, sealed.size() - kMac);
+  std::string wanted = hmac_sha256(key, std::string(purpose).append(body));
+  if (!same_octets(wanted, sealed.substr(body.size()))) return std::nullopt;
+  return body;
+}
+
 std::string NoticeWriter::seal(const messages::Notice& notice) {
   std::string out;
   wire::Writer w(out);

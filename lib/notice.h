@@ -39,9 +39,15 @@ class NoticeReader {
 /// The sender's incarnation as a datagram claims it, to find its key.
 [[nodiscard]] std::optional<std::uint32_t> notice_sender(std::string_view datagram);
 
-/// HMAC-SHA256; also seals tickets.
+/// HMAC-SHA256.
 [[nodiscard]] std::string hmac_sha256(const messages::Key& key, std::string_view data);
 /// In constant time.
 [[nodiscard]] bool same_octets(std::string_view a, std::string_view b);
+/// Tickets and orders: `body`, and behind it 32 octets of HMAC-SHA256 over `purpose` and it. The purpose is
+/// in there so that no other use of the key can make one.
+[[nodiscard]] std::string seal(const messages::Key& key, std::string_view purpose, std::string_view body);
+/// The body, inside `sealed`; nothing if it was changed, or sealed with another key or for something else.
+[[nodiscard]] std::optional<std::string_view> unseal(const messages::Key& key, std::string_view purpose,
+                                                     std::string_view sealed);
 
 }  // namespace po

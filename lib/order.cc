@@ -5,23 +5,19 @@
 
 namespace po {
 
-static constexpr std::size_t kMac = 32;
 static constexpr std::string_view kPurpose = "post.office order";
 /// Of the clock of two processes that read it one after the other.
 static constexpr std::uint64_t kSlackMs = 1000;
 
 std::string seal_order(const messages::Key& key, const Order& order) {
-  std::string body = wire::encode(order);
-  return body + hmac_sha256(key, std::string(kPurpose) + body);
+  return seal(key, kPurpose, wire::encode(order));
 }
 
 std::optional<Order> OrderBook::open(std::string_view sealed, std::uint64_t now_ms) {
-  if (sealed.size() < kMac || sealed.size() > messages::CarryOut::kMax) return std::nullopt;
-  std::string_view body = sealed.substr(0, sealed.size() - kMac);
-  if (!same_octets(hmac_sha256(key_, std::string(kPurpose).append(body)), sealed.substr(body.size())))
-    return std::nullopt;
+  if (sealed.size() > messages::CarryOut::kMax) return std::nullopt;
+  auto body = unseal(key_, kPurpose, sealed);
   Order order;
-  if (!wire::decode(body, order)) return std::nullopt;
+  if (!body || !wire::decode(*body, order)) return std::nullopt;
   if (order.issued_ms > now_ms + kSlackMs || now_ms > order.issued_ms + kOrderLifeMs) return std::nullopt;
   while (!seen_.empty() && seen_.begin()->first + kOrderLifeMs + kSlackMs < now_ms)
     seen_.erase(seen_.begin());

@@ -6,9 +6,7 @@
 
 namespace po {
 
-static constexpr std::size_t kMac = 32;
 static constexpr std::size_t kMaxTicket = 512;
-// What is sealed begins with its purpose, so that no other use of the key can make a ticket.
 static constexpr std::string_view kPurpose = "post.office mailbox ticket";
 
 std::uint64_t ticket_now_ms() {
@@ -18,18 +16,14 @@ std::uint64_t ticket_now_ms() {
 }
 
 std::string seal_ticket(const messages::Key& key, const Ticket& ticket) {
-  std::string body = wire::encode(ticket);
-  return body + hmac_sha256(key, std::string(kPurpose) + body);
+  return seal(key, kPurpose, wire::encode(ticket));
 }
 
 std::optional<Ticket> open_ticket(const messages::Key& key, std::string_view sealed) {
-  if (sealed.size() < kMac || sealed.size() > kMaxTicket) return std::nullopt;
-  std::string_view body = sealed.substr(0, sealed.size() - kMac);
-  if (!same_octets(hmac_sha256(key, std::string(kPurpose).append(body)), sealed.substr(body.size()))) {
-    return std::nullopt;
-  }
+  if (sealed.size() > kMaxTicket) return std::nullopt;
+  auto body = unseal(key, kPurpose, sealed);
   Ticket ticket;
-  if (!wire::decode(body, ticket)) return std::nullopt;
+  if (!body || !wire::decode(*body, ticket)) return std::nullopt;
   return ticket;
 }
 

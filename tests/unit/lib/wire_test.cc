@@ -129,6 +129,17 @@ TEST_CASE("ticket: opens with its key, unchanged") {
   CHECK_FALSE(open_ticket(messages::Key{}, sealed));
 }
 
+TEST_CASE("seal: opens for its own purpose") {
+  messages::Key key{};
+  std::string sealed = seal(key, "a purpose", "words");
+  CHECK(sealed == "words" + hmac_sha256(key, "a purposewords"));
+  CHECK(unseal(key, "a purpose", sealed) == "words");
+  CHECK_FALSE(unseal(key, "another purpose", sealed));
+  CHECK(unseal(key, "a purpose", seal(key, "a purpose", "")) == "");
+  CHECK_FALSE(unseal(key, "a purpose", sealed.substr(0, 31)));
+  CHECK_FALSE(unseal(key, "a purpose", ""));
+}
+
 TEST_CASE("log: a value cannot end its line or look like another") {
   std::string out;
   append_log_value(out, "a b\r\nevent=forged \"x\" \\ \xff");
