@@ -263,13 +263,13 @@ void Supervisor::on_alive(Child& child, const po::messages::Notice& notice) {
     child.rate += (rate - child.rate) * std::min(1.0, seconds / 10);
   }
   child.last_alive = now;
-  // A child that was started again counts from nothing, and `last` has been cleared for it. A datagram that
-  // overtook another would count backwards.
+  // A child that was started again counts from nothing, and `last` has been cleared for it. One that counts
+  // backwards tells nothing of the time between, but what it says now is shown.
   if (notice.served >= child.last.served && notice.failures >= child.last.failures) {
     history_.add(module_name(child.spec.role), notice.served - child.last.served,
                  notice.failures - child.last.failures, std::time(nullptr));
-    child.last = notice;
   }
+  child.last = notice;
 }
 
 // ---- death
