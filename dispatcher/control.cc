@@ -112,12 +112,11 @@ static DiskStatus disk_status(std::string name, const std::string& path) {
 
 StatusHead Supervisor::head() const {
   const Config& config = instance_.config;
-  StatusHead h{config.hostname, kVersion, config.file, {}, {}, {}, {}, 0, 0, {}};
+  StatusHead h{config.hostname, kVersion, config.file, {}, {}, {}, 0, 0, {}};
   bool own = !instance_.web_certificates.empty();
   add_certificates(certificate_files(config), instance_.certificates, own ? "mail" : "mail and web",
                    h.certificates);
   add_certificates(config.web_certificates, instance_.web_certificates, "web", h.certificates);
-  h.program_directory = config.program_directory;
   h.disks = {disk_status("spool", config.spool_directory), disk_status("mailbox", config.mailbox_directory),
              disk_status("log", config.log_directory)};
   auto add_port = [&h](const po::config::Service& s, std::string where) {

@@ -43,12 +43,9 @@ static std::string certificate_json(const CertificateStatus& c) {
 }
 
 static std::string head_json(const StatusHead& head) {
-  std::string out = fmt::format(
-      "\"hostname\":{},\"version\":{},\"config\":{},\"now\":{},\"started\":{},\"program_directory\":{}",
-      json_string(head.hostname), json_string(head.version), json_string(head.config_file), head.now,
-      head.started, json_string(head.program_directory));
-  if (!head.certificates.empty())
-    out += fmt::format(",\"certificate\":{{{}}}", certificate_json(head.certificates.front()));
+  std::string out = fmt::format("\"hostname\":{},\"version\":{},\"config\":{},\"now\":{},\"started\":{}",
+                                json_string(head.hostname), json_string(head.version),
+                                json_string(head.config_file), head.now, head.started);
   out += "," + list_json("certificates", head.certificates, certificate_json);
   out += "," + list_json("disks", head.disks, [](const DiskStatus& d) {
            return fmt::format("\"name\":{},\"path\":{},\"free\":{},\"size\":{}", json_string(d.name),

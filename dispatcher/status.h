@@ -36,7 +36,7 @@ struct PortStatus {
 };
 
 struct StatusHead {
-  std::string hostname, version, config_file, program_directory;
+  std::string hostname, version, config_file;
   std::vector<CertificateStatus> certificates;  ///< the default one first
   std::vector<DiskStatus> disks;
   std::vector<PortStatus> ports;
