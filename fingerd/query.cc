@@ -8,25 +8,20 @@ namespace fingerd {
 namespace {
 
 constexpr std::string_view kNotText = "A query is one line of UTF-8 text without control characters.";
-constexpr std::string_view kTooLong = "A query has at most 512 octets.";
 constexpr std::string_view kNoHost = "A host name must stand behind each @ of a query.";
-static_assert(kMaxQuery == 512);
 
 bool is_wordy(std::string_view word) {
   return po::equal_ignoring_case(word, "/W");
 }
 
 /// Takes `/W` off, in front or at the end.
-bool take_wordy(std::string_view& text) {
+std::string_view without_wordy(std::string_view text) {
   std::size_t blank = text.find(' ');
-  if (is_wordy(text.substr(0, blank))) {
-    text = blank == std::string_view::npos ? std::string_view() : po::trim(text.substr(blank));
-    return true;
-  }
+  if (is_wordy(text.substr(0, blank)))
+    return blank == std::string_view::npos ? std::string_view() : po::trim(text.substr(blank));
   std::size_t last = text.rfind(' ');
-  if (last == std::string_view::npos || !is_wordy(text.substr(last + 1))) return false;
-  text = po::trim(text.substr(0, last));
-  return true;
+  if (last == std::string_view::npos || !is_wordy(text.substr(last + 1))) return text;
+  return po::trim(text.substr(0, last));
 }
 
 /// Where the user's name ends: behind the closing quotation mark, or at the first '@'.
@@ -72,8 +67,7 @@ Query parse_query(std::string_view line) {
   if (line.size() > kMaxQuery) return bad(kTooLong);
   if (!po::is_utf8(line) || po::has_control(line)) return bad(kNotText);
   Query query;
-  std::string_view text = po::trim(line);
-  query.wordy = take_wordy(text);
+  std::string_view text = without_wordy(po::trim(line));
   std::size_t end = end_of_user(text);
   query.user = po::trim(text.substr(0, end));
   query.ask = query.user.empty() ? Ask::kList : Ask::kPerson;

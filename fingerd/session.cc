@@ -5,7 +5,6 @@
 namespace fingerd {
 namespace {
 
-constexpr std::string_view kTooLong = "A query has at most 512 octets.";
 constexpr std::string_view kNoLineEnd = "A query ends with CRLF; yours did not.";
 constexpr std::string_view kTooSlow = "No query came within 10 seconds.";
 constexpr std::string_view kNotForYou = "Finger is not open to your address.";
