@@ -49,7 +49,7 @@ bool is_queue_command(std::string_view word) {
 /// The exit code of post.office for an outcome.
 std::uint8_t exit_code(po::Kind kind) {
   if (kind == po::Kind::kDone) return 0;
-  return kind == po::Kind::kPermanent ? kExitRefused : kExitTryAgain;
+  return kind == po::Kind::kPermanent ? kExitRefused : kExitTemporary;
 }
 
 }  // namespace
@@ -201,7 +201,7 @@ void CommandServer::ask_password(Session& s, std::string password) {
           bool busy = verdict.answer == po::messages::Answer::kUnavailable ||
                       verdict.answer == po::messages::Answer::kTooMany;
           return answer(
-              *asked, busy ? CommandResult{{}, "passwords cannot be checked now; try again\n", kExitTryAgain}
+              *asked, busy ? CommandResult{{}, "passwords cannot be checked now; try again\n", kExitTemporary}
                            : CommandResult{{}, std::string(kWhoMay), kExitNotAllowed});
         }
         asked->standing = Standing::kAllowed;
@@ -233,7 +233,7 @@ void CommandServer::dispatch_to_dispatcher(Session& s) {
             kExitUsage});
   administering_[parts_.administer(verb->verb)] = s.id;
   s.idle.after(parts_.loop, kIdle, [this, id = s.id] {
-    if (Session* late = find(id)) answer(*late, {{}, "the dispatcher does not answer\n", kExitTryAgain});
+    if (Session* late = find(id)) answer(*late, {{}, "the dispatcher does not answer\n", kExitTemporary});
   });
 }
 

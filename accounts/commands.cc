@@ -157,7 +157,7 @@ CommandResult refused(std::string text) {
 }
 
 CommandResult failed(const po::Error& error) {
-  std::uint8_t code = error.kind == po::Kind::kPermanent ? kExitRefused : kExitTryAgain;
+  std::uint8_t code = error.kind == po::Kind::kPermanent ? kExitRefused : kExitTemporary;
   return {{}, error.text + "\n", code};
 }
 

@@ -13,6 +13,7 @@
 
 #include "accounts/administration.h"
 #include "accounts/form_service.h"
+#include "lib/exit_codes.h"
 
 namespace accounts {
 
@@ -21,7 +22,10 @@ struct CommandResult {
   std::uint8_t exit_code = 0;  ///< as in messages::CommandOutput
 };
 
-inline constexpr std::uint8_t kExitRefused = 1, kExitUsage = 64, kExitTryAgain = 75, kExitNotAllowed = 77;
+using po::kExitNotAllowed;
+using po::kExitRefused;
+using po::kExitTemporary;
+using po::kExitUsage;
 
 /// What a command may read from standard input, on a running system and on a stopped one.
 inline constexpr std::size_t kMostInput = 256U << 20;

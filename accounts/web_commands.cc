@@ -87,7 +87,7 @@ bool WebServer::begin_command(Asker asker, messages::WebCommand ask) {
       look(ask.caller, right == OrderRight::kChanges ? Needs::kSeal : Needs::kNothing, For::kPostmaster);
   if (right == OrderRight::kNone && who.good()) who.standing = WebStanding::kNotAllowed;
   if (commands_of(asker.pipe) >= kMostCommands) {
-    send(asker, messages::CommandOutput{{}, "too many commands at once; try again\n", true, kExitTryAgain});
+    send(asker, messages::CommandOutput{{}, "too many commands at once; try again\n", true, kExitTemporary});
     return !ask.more;
   }
   auto& command = commands_[asker] = std::make_unique<RunningCommand>();
@@ -96,7 +96,7 @@ bool WebServer::begin_command(Asker asker, messages::WebCommand ask) {
   command->words = std::move(ask.words);
   if (standing != WebStanding::kGood) {
     command->input_over = !ask.more;
-    std::uint8_t code = standing == WebStanding::kUnavailable ? kExitTryAgain : kExitNotAllowed;
+    std::uint8_t code = standing == WebStanding::kUnavailable ? kExitTemporary : kExitNotAllowed;
     answer_command(asker, {{}, std::string(why_not(standing)), code});
     return true;
   }
@@ -131,7 +131,7 @@ void WebServer::feed_command(Asker asker, RunningCommand& command, messages::Web
   if (command.input_over) return run_command_of(asker, command);
   command.stalled.after(parts_.loop, kStalled, [this, asker, &command] {
     command.forget_input();
-    answer_command(asker, {{}, "the input did not come to its end\n", kExitTryAgain});
+    answer_command(asker, {{}, "the input did not come to its end\n", kExitTemporary});
   });
 }
 
@@ -151,7 +151,7 @@ void WebServer::run_command_of(Asker asker, RunningCommand& command) {
       [&admin = parts_.administration, key = parts_.authenticator.credentials_key(), job] {
         auto rights = web_rights(admin, key, job->who.session, job->who.client);
         if (!rights)
-          job->result = {{}, std::string(why_not(WebStanding::kUnavailable)), kExitTryAgain};
+          job->result = {{}, std::string(why_not(WebStanding::kUnavailable)), kExitTemporary};
         else if (!rights->over.empty() || !rights->postmaster)
           job->result = {{}, std::string(why_not(WebStanding::kNotAllowed)), kExitNotAllowed};
         else

@@ -8,6 +8,7 @@
 
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/exit_codes.h"
 #include "lib/fd.h"
 
 namespace dispatcher {
@@ -32,6 +33,8 @@ struct CommandLine {
 /// gone.
 [[nodiscard]] int run_stop(const po::config::Config& config, const CommandLine& command);
 
-inline constexpr int kExitTemporary = 75, kExitUsage = 64, kExitNotAllowed = 77;
+using po::kExitNotAllowed;
+using po::kExitTemporary;
+using po::kExitUsage;
 
 }  // namespace dispatcher

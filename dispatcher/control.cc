@@ -10,6 +10,7 @@
 #include "dispatcher/saslauthd.h"
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
+#include "lib/exit_codes.h"
 #include "lib/tls.h"
 
 namespace dispatcher {
@@ -81,7 +82,7 @@ bool Supervisor::on_pass_command(Child&, Frame& frame) {
   }
   po::messages::CommandOutput sorry;
   sorry.err = "post.office: the queue is restarting; try again in a moment\n";
-  sorry.exit_code = 75;
+  sorry.exit_code = po::kExitTemporary;
   po::BlockingChannel client(std::move(frame.fd));  // a few octets into a fresh socket do not block
   (void)client.send(frame.serial, sorry);
   return true;

@@ -10,11 +10,10 @@
 #include <string_view>
 
 #include "lib/channel.h"
+#include "lib/exit_codes.h"
 #include "lib/messages.h"
 
 namespace po {
-
-inline constexpr std::uint8_t kExitRefused = 1, kExitUsage = 64, kExitTemporary = 75, kExitNotAllowed = 77;
 
 class CommandTask {
  public:

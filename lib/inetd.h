@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace po::inetd {
+#include "lib/exit_codes.h"
 
-inline constexpr int kExitUsage = 64, kExitTemporary = 75;
+namespace po::inetd {
 
 /// What stands in inetd.conf behind the program: --inetd SERVICE [SPOOL-DIRECTORY]
 struct Arguments {

@@ -6,12 +6,12 @@ using po::messages::CommandOutput;
 
 static constexpr auto kLookAgain = std::chrono::milliseconds(10);
 
-static std::unique_ptr<CommandTask> too_many() {
-  return std::make_unique<ReadyAnswer>(
-      CommandOutput{{}, "post.office: too many commands at once; try again\n", true, kExitTemporary});
+static std::unique_ptr<po::CommandTask> too_many() {
+  return std::make_unique<po::ReadyAnswer>(
+      CommandOutput{{}, "post.office: too many commands at once; try again\n", true, po::kExitTemporary});
 }
 
-void CommandSessions::add(po::Fd connection, std::unique_ptr<CommandTask> task) {
+void CommandSessions::add(po::Fd connection, std::unique_ptr<po::CommandTask> task) {
   if (sessions_.size() >= 2 * kMost) return;
   if (sessions_.size() >= kMost) task = too_many();
   At at = sessions_.emplace(sessions_.end());
@@ -59,12 +59,12 @@ void CommandSessions::step(At at) {
   out.end = false;
   at->woken = false;
   auto step = at->task->step(out);
-  out.end = step == CommandTask::Step::kEnd;
+  out.end = step == po::CommandTask::Step::kEnd;
   if (out.end) at->task.reset();
   // An empty frame before a wait tells the client that the command still goes on.
-  if (step != CommandTask::Step::kMore || !out.out.empty() || !out.err.empty())
+  if (step != po::CommandTask::Step::kMore || !out.out.empty() || !out.err.empty())
     po::send_piece(*at->channel, 0, std::move(out));
-  if (step == CommandTask::Step::kWait && !at->woken) {
+  if (step == po::CommandTask::Step::kWait && !at->woken) {
     at->waiting = true;
   } else {
     go_on(at, {});

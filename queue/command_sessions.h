@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "lib/channel.h"
+#include "lib/command_task.h"
 #include "lib/loop.h"
-#include "queue/command_task.h"
 
 namespace queue {
 
@@ -19,7 +19,7 @@ class CommandSessions {
 
   /// The connection is closed when the task has ended and its last piece was read, or when its client goes;
   /// then the task goes as well. With too many of them at once, this one is told to come later.
-  void add(po::Fd connection, std::unique_ptr<CommandTask> task);
+  void add(po::Fd connection, std::unique_ptr<po::CommandTask> task);
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
   static constexpr std::size_t kMost = 32;
@@ -29,7 +29,7 @@ class CommandSessions {
  private:
   struct Session {
     std::unique_ptr<po::Channel> channel;
-    std::unique_ptr<CommandTask> task;  ///< null: it has ended
+    std::unique_ptr<po::CommandTask> task;  ///< null: it has ended
     po::Event next;
     bool waiting = false;
     bool woken = false;       ///< while it was not waiting yet

@@ -35,7 +35,7 @@ static std::string time_text(const MessageId& id) {
 
 static CommandOutput queue_status(Office& office, bool json) {
   auto totals = office.parts.store.totals();
-  if (!totals) return fail(kExitTemporary, totals.error().text);
+  if (!totals) return fail(po::kExitTemporary, totals.error().text);
   auto free = office.parts.store.free_space();
   std::uint64_t free_octets = free.value_or(0);
   Writer::Counts counts = office.writer.counts();
@@ -139,12 +139,13 @@ static po::Result<po::Mailbox> parse_any_address(const std::string& address) {
 
 static CommandOutput mailbox(Office& office, const std::string& address, bool json) {
   auto parsed = parse_any_address(address);
-  if (!parsed) return fail(kExitRefused, parsed.error().text);
+  if (!parsed) return fail(po::kExitRefused, parsed.error().text);
   auto routed = office.parts.routing.resolve(parsed->canonical(), false);
-  if (!routed) return fail(kExitTemporary, routed.error().text);
+  if (!routed) return fail(po::kExitTemporary, routed.error().text);
   if (!routed->account) {
-    return fail(kExitRefused, fmt::format("no account has the address {}; post.office account list shows all",
-                                          po::for_display(parsed->canonical())));
+    return fail(po::kExitRefused,
+                fmt::format("no account has the address {}; post.office account list shows all",
+                            po::for_display(parsed->canonical())));
   }
   MailboxView view;
   view.address = routed->account->addresses.empty() ? parsed->canonical() : routed->account->addresses[0];
@@ -152,7 +153,7 @@ static CommandOutput mailbox(Office& office, const std::string& address, bool js
   view.limit =
       routed->account->mailbox_limit != 0 ? routed->account->mailbox_limit : office.parts.default_limit();
   auto looked = look_at(office.parts.store, view);
-  if (!looked) return fail(kExitTemporary, looked.error().text);
+  if (!looked) return fail(po::kExitTemporary, looked.error().text);
   return json ? print_json(view) : print_text(view);
 }
 
@@ -160,7 +161,7 @@ static CommandOutput mailbox(Office& office, const std::string& address, bool js
 
 namespace {
 
-using Task = std::unique_ptr<CommandTask>;
+using Task = std::unique_ptr<po::CommandTask>;
 using Words = std::vector<std::string>;
 
 constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
@@ -168,7 +169,7 @@ constexpr std::string_view kSelection =
     "[ID]... [--sender A] [--recipient A] [--domain D] [--hop H] [--older AGE] [--state STATE]";
 
 Task ready(CommandOutput out) {
-  return std::make_unique<ReadyAnswer>(std::move(out));
+  return std::make_unique<po::ReadyAnswer>(std::move(out));
 }
 
 Task refuse(std::uint8_t code, std::string_view text) {
@@ -179,7 +180,7 @@ Task usage(std::string_view command, std::string_view why, std::string_view form
   return ready({{},
                 fmt::format("post.office: {}: {}\nusage: post.office {} {}\n", command, why, command, form),
                 true,
-                kExitUsage});
+                po::kExitUsage});
 }
 
 std::unique_ptr<QueueScan> scan_for(const CommandParts& p, QueueFilter filter, QueueScan::Heads heads) {
@@ -240,7 +241,7 @@ Task watch(const CommandParts& p, const Words& words) {
                  "[ID]... [--sender A] [--recipient A] [--domain D] [--json]");
   }
   auto totals = p.office.parts.store.totals();
-  if (!totals) return refuse(kExitTemporary, totals.error().text);
+  if (!totals) return refuse(po::kExitTemporary, totals.error().text);
   bool json = parsed->has("--json");
   std::string greeting =
       json ? std::string()
@@ -318,11 +319,11 @@ Task route(const CommandParts& p, Words words) {
   }
   if (words.size() != 1 || words[0].starts_with("--")) return usage("route", "one address", kForm);
   auto address = parse_any_address(words[0]);
-  if (!address) return refuse(kExitRefused, address.error().text);
+  if (!address) return refuse(po::kExitRefused, address.error().text);
   std::string sender;
   if (!from.empty() && from != "<>") {
     auto parsed = parse_any_address(from);
-    if (!parsed) return refuse(kExitRefused, parsed.error().text);
+    if (!parsed) return refuse(po::kExitRefused, parsed.error().text);
     sender = parsed->canonical();
   }
   return std::make_unique<RouteCommand>(p.office.parts.loop, p.control, address->canonical(), sender,
@@ -343,7 +344,7 @@ CommandOutput run_command(Office& office, const std::vector<std::string>& words)
   }
   if (plain.size() == 2 && plain[0] == "mailbox") return mailbox(office, plain[1], json);
   if (plain.size() == 2 && plain[0] == "queue" && plain[1] == "status") return queue_status(office, json);
-  return fail(kExitUsage,
+  return fail(po::kExitUsage,
               "usage: post.office queue status | list | show | summary | watch | mailq | retry | hold | "
               "release | remove | reroute | expire, route ADDRESS, mailbox ADDRESS; see post.office(8)");
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "queue/command_task.h"
+#include "lib/command_task.h"
 #include "queue/delivery_control.h"
 #include "queue/office.h"
 #include "queue/queue_watch.h"
@@ -24,7 +24,7 @@ struct CommandParts {
 [[nodiscard]] po::messages::CommandOutput run_command(Office& office, const std::vector<std::string>& words);
 
 /// Words that are wrong make a task that says so. Never null.
-[[nodiscard]] std::unique_ptr<CommandTask> make_task(const CommandParts& parts,
-                                                     const std::vector<std::string>& words);
+[[nodiscard]] std::unique_ptr<po::CommandTask> make_task(const CommandParts& parts,
+                                                         const std::vector<std::string>& words);
 
 }  // namespace queue

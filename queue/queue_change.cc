@@ -10,7 +10,7 @@ using store::RecipientKey;
 using store::Settle;
 using store::Waiting;
 using Verb = QueueChange::Verb;
-using Step = CommandTask::Step;
+using Step = po::CommandTask::Step;
 
 /// A change of one message, for when it is on disk.
 struct QueueChange::Written {
@@ -203,7 +203,7 @@ Step QueueChange::finish_batch(CommandOutput& out) {
   batch_.reset();
   if (!failure.empty()) {
     (void)report(out);
-    return fail(out, kExitTemporary, failure);
+    return fail(out, po::kExitTemporary, failure);
   }
   return scan_->done() ? report(out) : Step::kMore;
 }
@@ -211,7 +211,7 @@ Step QueueChange::finish_batch(CommandOutput& out) {
 Step QueueChange::step(CommandOutput& out) {
   if (batch_) return batch_->open > 0 ? Step::kWait : finish_batch(out);
   auto found = scan_->next();
-  if (!found) return fail(out, kExitTemporary, found.error().text);
+  if (!found) return fail(out, po::kExitTemporary, found.error().text);
   batch_ = std::make_shared<Batch>(Batch{office_, control_, options_.verb, {}, {}, 0, 0, {}, {}});
   begin_batch(claim(std::move(*found)));
   if (batch_->open == 0) {
@@ -256,7 +256,7 @@ Step QueueChange::report(CommandOutput& out) const {
     }
   }
   bool found = recipients_ > 0 || busy_ > 0 || unchanged_ > 0;
-  out.exit_code = found || options_.all ? 0 : kExitRefused;
+  out.exit_code = found || options_.all ? 0 : po::kExitRefused;
   return Step::kEnd;
 }
 

@@ -9,14 +9,14 @@
 #include <set>
 #include <string>
 
-#include "queue/command_task.h"
+#include "lib/command_task.h"
 #include "queue/delivery_control.h"
 #include "queue/office.h"
 #include "queue/queue_scan.h"
 
 namespace queue {
 
-class QueueChange final : public CommandTask {
+class QueueChange final : public po::CommandTask {
  public:
   enum class Verb : std::uint8_t {
     kRetry,    ///< try again now

@@ -100,7 +100,7 @@ void QueueList::print(const FoundRow& row, std::string& out) {
   ++printed_;
 }
 
-CommandTask::Step QueueList::finish(CommandOutput& out) const {
+po::CommandTask::Step QueueList::finish(CommandOutput& out) const {
   if (form_ == Form::kMailq) {
     out.out += printed_ == 0 ? "Mail queue is empty\n"
                              : fmt::format("\n-- {} Kbytes in {} Request{}.\n", (octets_ + 1023) / 1024,
@@ -113,9 +113,9 @@ CommandTask::Step QueueList::finish(CommandOutput& out) const {
   return Step::kEnd;
 }
 
-CommandTask::Step QueueList::step(CommandOutput& out) {
+po::CommandTask::Step QueueList::step(CommandOutput& out) {
   auto found = scan_->next();
-  if (!found) return fail(out, kExitTemporary, found.error().text);
+  if (!found) return fail(out, po::kExitTemporary, found.error().text);
   for (const FoundRow& row : *found) {
     if (printed_ >= limit_) return finish(out);
     print(row, out.out);

@@ -4,12 +4,12 @@
 
 #include <memory>
 
-#include "queue/command_task.h"
+#include "lib/command_task.h"
 #include "queue/queue_scan.h"
 
 namespace queue {
 
-class QueueList final : public CommandTask {
+class QueueList final : public po::CommandTask {
  public:
   enum class Form : std::uint8_t { kText, kJson, kMailq };
   /// `limit`: so many recipients at most.

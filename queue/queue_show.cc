@@ -10,7 +10,7 @@
 namespace queue {
 
 using po::messages::CommandOutput;
-using Step = CommandTask::Step;
+using Step = po::CommandTask::Step;
 
 static constexpr std::size_t kRows = 128;
 static constexpr std::size_t kBodyPiece = 64 * 1024;
@@ -35,16 +35,16 @@ Step QueueShow::step(CommandOutput& out) {
 Step QueueShow::begin(CommandOutput& out) {
   auto first = store_.waiting(id_, 0, 1);
   if (!first && first.error().status != store::Status::kRefused) {
-    return fail(out, kExitTemporary, first.error().text);
+    return fail(out, po::kExitTemporary, first.error().text);
   }
   if (!first || first->empty()) {
-    return fail(out, kExitRefused,
+    return fail(out, po::kExitRefused,
                 fmt::format("nothing of message {} waits; post.office trace {} tells what became of it",
                             id_.text(), id_.text()));
   }
   if (part_ != Part::kEnvelope) return begin_body(out);
   auto head = store_.head(id_);
-  if (!head) return fail(out, kExitTemporary, head.error().text);
+  if (!head) return fail(out, po::kExitTemporary, head.error().text);
   print_envelope(*head, out.out);
   stage_ = Stage::kRecipients;
   return Step::kMore;
@@ -152,7 +152,7 @@ void QueueShow::print_recipient(const store::WaitingRow& row, std::string& out) 
 Step QueueShow::print_recipients(CommandOutput& out) {
   auto rows = store_.waiting(id_, from_, kRows);
   bool gone = !rows && rows.error().status == store::Status::kRefused;
-  if (!rows && !gone) return fail(out, kExitTemporary, rows.error().text);
+  if (!rows && !gone) return fail(out, po::kExitTemporary, rows.error().text);
   if (rows) {
     for (const store::WaitingRow& row : *rows) {
       print_recipient(row, out.out);
@@ -169,7 +169,7 @@ Step QueueShow::print_recipients(CommandOutput& out) {
 
 Step QueueShow::begin_body(CommandOutput& out) {
   auto body = store_.body(id_);
-  if (!body) return fail(out, kExitTemporary, body.error().text);
+  if (!body) return fail(out, po::kExitTemporary, body.error().text);
   body_ = std::move(*body);
   stage_ = Stage::kBody;
   return Step::kMore;
@@ -194,7 +194,7 @@ Step QueueShow::print_body(CommandOutput& out) {
   std::string piece = next_piece(body_, body_at_);
   body_at_ += piece.size();
   if (piece.empty()) {
-    if (body_at_ < body_.body_size) return fail(out, kExitTemporary, "the body cannot be read");
+    if (body_at_ < body_.body_size) return fail(out, po::kExitTemporary, "the body cannot be read");
     return Step::kEnd;
   }
   if (part_ == Part::kHeaders) {

@@ -4,13 +4,13 @@
 
 #include <memory>
 
-#include "queue/command_task.h"
+#include "lib/command_task.h"
 #include "queue/delivery_control.h"
 #include "queue/queue_list.h"
 
 namespace queue {
 
-class QueueShow final : public CommandTask {
+class QueueShow final : public po::CommandTask {
  public:
   enum class Part : std::uint8_t { kEnvelope, kHeaders, kContent };
   QueueShow(const store::Store& store, const DeliveryControl& control, const po::MessageId& id, Part part,

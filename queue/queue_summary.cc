@@ -94,7 +94,7 @@ void QueueSummary::print_json(std::string& out) const {
   out += "]}\n";
 }
 
-CommandTask::Step QueueSummary::step(CommandOutput& out) {
+po::CommandTask::Step QueueSummary::step(CommandOutput& out) {
   if (!begun_ && !options_.json) {
     out.out += fmt::format("{:>40} {:>8}", "", "T");
     for (unsigned m : kMinutes) out.out += fmt::format(" {:>6}", m);
@@ -102,7 +102,7 @@ CommandTask::Step QueueSummary::step(CommandOutput& out) {
   }
   begun_ = true;
   auto found = scan_->next();
-  if (!found) return fail(out, kExitTemporary, found.error().text);
+  if (!found) return fail(out, po::kExitTemporary, found.error().text);
   for (const FoundRow& row : *found) count(row);
   if (!scan_->done()) return Step::kMore;
   if (options_.json) {

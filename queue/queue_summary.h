@@ -7,12 +7,12 @@
 #include <memory>
 #include <string>
 
-#include "queue/command_task.h"
+#include "lib/command_task.h"
 #include "queue/queue_scan.h"
 
 namespace queue {
 
-class QueueSummary final : public CommandTask {
+class QueueSummary final : public po::CommandTask {
  public:
   enum class By : std::uint8_t { kHop, kSenderDomain };
   struct Options {

@@ -61,7 +61,7 @@ void QueueWatch::on_record(const po::LogRecord& record) {
   wake();
 }
 
-CommandTask::Step QueueWatch::step(po::messages::CommandOutput& out) {
+po::CommandTask::Step QueueWatch::step(po::messages::CommandOutput& out) {
   out.out.swap(text_);
   text_.clear();
   if (missed_ > 0) out.err += fmt::format("post.office: {} lines came too fast and are left out\n", missed_);

@@ -6,10 +6,10 @@
 #include <set>
 #include <string>
 
+#include "lib/command_task.h"
 #include "lib/log.h"
 #include "lib/log_parse.h"
 #include "lib/loop.h"
-#include "queue/command_task.h"
 #include "queue/queue_filter.h"
 
 namespace queue {
@@ -29,7 +29,7 @@ class Watchers {
   std::set<QueueWatch*> watches_;
 };
 
-class QueueWatch final : public CommandTask {
+class QueueWatch final : public po::CommandTask {
  public:
   /// `greeting` comes first.
   QueueWatch(const po::Loop& loop, Watchers& watchers, QueueFilter filter, bool json, std::string greeting);

@@ -15,7 +15,7 @@ using po::messages::CommandOutput;
 using po::messages::Hosts;
 using po::messages::NextHop;
 using po::messages::TlsLevel;
-using Step = CommandTask::Step;
+using Step = po::CommandTask::Step;
 
 RouteCommand::RouteCommand(const po::Loop& loop, DeliveryControl& control, std::string address,
                            std::string sender, bool json)
@@ -64,7 +64,7 @@ static void begin_text(const std::string& address, const Resolution& r, std::str
 
 Step RouteCommand::begin(CommandOutput& out) {
   auto resolution = control_.explain(address_);
-  if (!resolution) return fail(out, kExitTemporary, resolution.error().text);
+  if (!resolution) return fail(out, po::kExitTemporary, resolution.error().text);
   resolution_ = std::move(*resolution);
   if (json_) {
     begin_json(address_, *resolution_, out.out);
@@ -146,7 +146,7 @@ void RouteCommand::print_hosts(std::string& out) {
 Step RouteCommand::finish(CommandOutput& out) const {
   if (json_) out.out += "]}\n";
   bool refused = resolution_->verdict == Verdict::kUnknown || resolution_->verdict == Verdict::kLoop;
-  out.exit_code = refused ? kExitRefused : hosts_failed_ ? kExitTemporary : 0;
+  out.exit_code = refused ? po::kExitRefused : hosts_failed_ ? po::kExitTemporary : 0;
   return Step::kEnd;
 }
 

@@ -6,13 +6,13 @@
 #include <optional>
 #include <string>
 
+#include "lib/command_task.h"
 #include "lib/loop.h"
-#include "queue/command_task.h"
 #include "queue/delivery_control.h"
 
 namespace queue {
 
-class RouteCommand final : public CommandTask {
+class RouteCommand final : public po::CommandTask {
  public:
   /// `address` is canonical; `sender` as well, empty for <>.
   RouteCommand(const po::Loop& loop, DeliveryControl& control, std::string address, std::string sender,

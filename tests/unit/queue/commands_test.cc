@@ -133,13 +133,13 @@ class Desk {
       all.out += piece.out;
       all.err += piece.err;
       all.exit_code = piece.exit_code;
-      if (step == CommandTask::Step::kEnd) return all;
-      if (step == CommandTask::Step::kWait) turn_until([&woken] { return woken; });
+      if (step == po::CommandTask::Step::kEnd) return all;
+      if (step == po::CommandTask::Step::kWait) turn_until([&woken] { return woken; });
     }
     FAIL("the command does not end");
     return all;
   }
-  std::unique_ptr<CommandTask> make(const std::vector<std::string>& words) {
+  std::unique_ptr<po::CommandTask> make(const std::vector<std::string>& words) {
     wait_for_stored();
     return make_task({office_, control, watchers_}, words);
   }
@@ -266,7 +266,7 @@ TEST_CASE("queue commands: words that are wrong are refused, and nothing is done
   for (const Case& c : cases) {
     CAPTURE(c.words);
     CommandOutput out = desk.run(c.words);
-    CHECK(out.exit_code == kExitUsage);
+    CHECK(out.exit_code == po::kExitUsage);
     CHECK(has(out.err, c.says));
     CHECK(out.out.empty());
   }
@@ -310,7 +310,7 @@ TEST_CASE("queue show: the envelope, every reply, what comes next") {
   std::string json = desk.run({"queue", "show", id.text(), "--json"}).out;
   CHECK(has(json, "\"replies\":[{"));
   CHECK(json.ends_with("]}\n"));
-  CHECK(desk.run({"queue", "show", id_of_age(0, 7).text()}).exit_code == kExitRefused);
+  CHECK(desk.run({"queue", "show", id_of_age(0, 7).text()}).exit_code == po::kExitRefused);
 }
 
 TEST_CASE("queue summary: by hop and age") {
@@ -375,14 +375,14 @@ TEST_CASE("changes: a host that is none changes nothing; nothing found is status
   Desk desk;
   desk.put(kHour, 1, "jane@podunk.edu", {"a@x.org"});
   CommandOutput out = desk.run({"queue", "reroute", "--all", "--to", "no host"});
-  CHECK(out.exit_code == kExitUsage);
+  CHECK(out.exit_code == po::kExitUsage);
   CHECK(has(out.err, "no host is no host"));
   CHECK(desk.rows()[0].row.hop == "x.org");
   CHECK(desk.control.claimed.empty());
   out = desk.run({"queue", "retry", "--domain", "z.org"});
-  CHECK(out.exit_code == kExitRefused);
+  CHECK(out.exit_code == po::kExitRefused);
   CHECK(out.out == "nothing that waits fits this selection\n");
-  CHECK(desk.run({"queue", "show", id_of_age(0, 1).text(), "--older", "1h"}).exit_code == kExitUsage);
+  CHECK(desk.run({"queue", "show", id_of_age(0, 1).text(), "--older", "1h"}).exit_code == po::kExitUsage);
 }
 
 TEST_CASE("changes: a thousand messages, a bounded number at a time, the terminal gone in the middle") {
@@ -391,7 +391,7 @@ TEST_CASE("changes: a thousand messages, a bounded number at a time, the termina
   CHECK(has(desk.run({"queue", "hold", "--all", "--json"}).out, "{\"recipients\":600,\"messages\":600,"));
   auto task = desk.make({"queue", "release", "--all"});
   CommandOutput piece;
-  CHECK(task->step(piece) == CommandTask::Step::kWait);
+  CHECK(task->step(piece) == po::CommandTask::Step::kWait);
   CHECK(desk.control.claimed.size() == QueueScan::kRows);
   task.reset();
   desk.turn_until([&] { return desk.control.claimed.empty(); });
@@ -404,20 +404,20 @@ TEST_CASE("queue watch: hears the log, by filter, and says what it missed") {
   bool woken = false;
   task->on_wake([&woken] { woken = true; });
   CommandOutput piece;
-  CHECK(task->step(piece) == CommandTask::Step::kWait);
+  CHECK(task->step(piece) == po::CommandTask::Step::kWait);
   CHECK(has(piece.out, "0 recipients wait"));
   desk.log.event("delivered").kv("id", po::MessageId{}.text()).kv("to", "a@x.org");
   desk.log.event("delivered").kv("id", po::MessageId{}.text()).kv("to", "a@y.org");
   desk.log.event("pipe-closed").kv("peer", "x.org");
   CHECK(woken);
   piece = {};
-  CHECK(task->step(piece) == CommandTask::Step::kWait);
+  CHECK(task->step(piece) == po::CommandTask::Step::kWait);
   CHECK(lines_of(piece.out) == 1);
   CHECK(has(piece.out, "delivered  to=a@x.org"));
   for (int i = 0; i < 6000; ++i)
     desk.log.event("delivered").kv("id", po::MessageId{}.text()).kv("to", "a@x.org");
   piece = {};
-  CHECK(task->step(piece) == CommandTask::Step::kWait);
+  CHECK(task->step(piece) == po::CommandTask::Step::kWait);
   CHECK(has(piece.err, "left out"));
   CHECK(piece.out.size() < 2 * QueueWatch::kMostText);
 }
@@ -442,15 +442,15 @@ TEST_CASE("route: steps, next hop, hosts; whose deliverer is silent is told so")
   desk.control.resolution = {};
   desk.control.resolution.why = "nobody has it";
   out = desk.run({"route", "bob@x.org"});
-  CHECK(out.exit_code == kExitRefused);
+  CHECK(out.exit_code == po::kExitRefused);
   CHECK(has(out.out, "refused: nobody has it"));
   // An answer that comes when the command has gone harms nothing.
   desk.control.late = true;
   desk.control.resolution.targets = {{directory::Target::Kind::kRemote, 0, "bob@x.org"}};
   auto task = desk.make({"route", "bob@x.org"});
   CommandOutput piece;
-  CHECK(task->step(piece) == CommandTask::Step::kMore);
-  CHECK(task->step(piece) == CommandTask::Step::kWait);
+  CHECK(task->step(piece) == po::CommandTask::Step::kMore);
+  CHECK(task->step(piece) == po::CommandTask::Step::kWait);
   task.reset();
   desk.control.later({po::Kind::kDone, {}});
 }

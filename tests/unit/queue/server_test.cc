@@ -298,7 +298,7 @@ TEST_CASE("an order that wwwd brings is carried out once, word for word") {
       office.ask<CommandOutput>(*wwwd, CarryOut{order({"queue", "list", "--json", "--state", "held"})});
   CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 2);
   CHECK(list.end);
-  CHECK(office.ask<CommandOutput>(*wwwd, CarryOut{order({"queue", "dance"})}).exit_code == kExitUsage);
+  CHECK(office.ask<CommandOutput>(*wwwd, CarryOut{order({"queue", "dance"})}).exit_code == po::kExitUsage);
 }
 
 TEST_CASE("an order that is bad, old, of another key or used before does nothing") {
