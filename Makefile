@@ -261,13 +261,15 @@ $(B)/obj/%.o: %.cc
 # which the assembler takes in
 $(B)/obj/wwwd/static_files.o: wwwd/static/style.css wwwd/static/comfort.js wwwd/static/icon.svg
 
-SOURCES := $(shell find lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests -name '*.cc')
+FOLDERS := lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests
+SOURCES := $(shell find $(FOLDERS) -name '*.cc')
+HEADERS = $(shell find $(FOLDERS) -name '*.h')
 -include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES)) $(sendmail_SRC:%.cc=$(B)/start/%.d)
 
 format:
-	clang-format -i $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests -name '*.h')
+	clang-format -i $(SOURCES) $(HEADERS)
 check-format:
-	clang-format --dry-run -Werror $(SOURCES) $(shell find lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests -name '*.h')
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 lint: build/compile_commands.json
 	clang-tidy -quiet -p build $(filter-out tests/%,$(SOURCES))
 build/compile_commands.json: Makefile
