@@ -80,10 +80,10 @@ static bool check_identity(const Config& config, Findings& f, Identity& who) {
 
 static void check_programs(const Config& config, Findings& f) {
   bool root = geteuid() == 0;
-  std::string problem;
-  for (const char* name :
-       {"post.office", "accounts", "queue", "smtp-deliver", "smtpd", "pop3d", "fingerd", "wwwd", "story"}) {
-    bool web = std::string_view(name) == "wwwd" || std::string_view(name) == "story";
+  constexpr std::string_view kPrograms[] = {"post.office", "accounts", "queue", "smtp-deliver", "smtpd",
+                                            "pop3d",       "fingerd",  "wwwd",  "story"};
+  for (std::string_view name : kPrograms) {
+    bool web = name == "wwwd" || name == "story";
     if (web && config.processes(name) == 0) continue;
     std::string path = config.program(name);
     struct stat st {};
@@ -93,8 +93,7 @@ static void check_programs(const Config& config, Findings& f) {
       continue;
     }
     if (!root) continue;
-    bool client =
-        std::string_view(name) == "post.office";  // everybody may read the command; it holds nothing
+    bool client = name == "post.office";  // everybody may read the command; it holds nothing
     bool mode_ok = (st.st_mode & 07777) == 0711 || (client && (st.st_mode & 07777) == 0755);
     if (st.st_uid != 0) f.bad(fmt::format("{} belongs to uid {}; chown root:root {}", path, st.st_uid, path));
     if (!mode_ok) f.bad(fmt::format("{} has mode {:04o}; chmod 0711 {}", path, st.st_mode & 07777, path));
@@ -108,44 +107,40 @@ static void check_programs(const Config& config, Findings& f) {
   }
 }
 
-static void check_certificates(const Config& config, Findings& f, const Identity& who) {
-  std::vector<po::config::CertificateFiles> all = certificate_files(config);
-  std::size_t mail = all.size();
-  all.insert(all.end(), config.web_certificates.begin(), config.web_certificates.end());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const po::config::CertificateFiles& files = all[i];
-    if (i < mail && config.certificates.empty() && access(files.chain.c_str(), F_OK) != 0 &&
-        errno == ENOENT) {
-      f.good("no certificate yet: start makes a self-signed one");
-      continue;
-    }
-    auto certificate = read_certificate(files);
-    if (!certificate) {
-      f.bad(certificate.error().text);
-      continue;
-    }
-    auto days = po::certificate_days_left(certificate->chain);
-    if (!days)
-      f.bad(fmt::format("{}: {}", files.chain, days.error().text));
-    else if (*days < 0)
-      f.bad(fmt::format("{} has ended; put a new one there and say post.office reload", files.chain));
-    else if (*days < kDaysToWarn)
-      f.bad(fmt::format("{} ends in {} days; put a new one there and say post.office reload", files.chain,
-                        *days));
-    else
-      f.good(fmt::format("{} fits its key, {} days left", files.chain, *days));
-    struct stat st {};
-    if (stat(files.key.c_str(), &st) != 0) continue;
-    if ((st.st_mode & 0077 & ~S_IRGRP) != 0)
-      f.bad(fmt::format("{} has mode {:04o}; chmod 0640 {}", files.key, st.st_mode & 07777, files.key));
-    bool group_reads = st.st_gid == who.gid && (st.st_mode & S_IRGRP) != 0;
-    if (!group_reads && st.st_uid != who.uid) {
-      f.warn(
-          fmt::format("{} cannot be read by group {}: reload will not see a new key, only restart; chgrp {} "
-                      "{} && chmod 0640 {}",
-                      files.key, who.group, who.group, files.key, files.key));
-    }
+static void check_certificate(const po::config::CertificateFiles& files, Findings& f, const Identity& who) {
+  auto certificate = read_certificate(files);
+  if (!certificate) return f.bad(certificate.error().text);
+  auto days = po::certificate_days_left(certificate->chain);
+  if (!days)
+    f.bad(fmt::format("{}: {}", files.chain, days.error().text));
+  else if (*days < 0)
+    f.bad(fmt::format("{} has ended; put a new one there and say post.office reload", files.chain));
+  else if (*days < kDaysToWarn)
+    f.bad(fmt::format("{} ends in {} days; put a new one there and say post.office reload", files.chain,
+                      *days));
+  else
+    f.good(fmt::format("{} fits its key, {} days left", files.chain, *days));
+  struct stat st {};
+  if (stat(files.key.c_str(), &st) != 0) return;
+  if ((st.st_mode & 0077 & ~S_IRGRP) != 0)
+    f.bad(fmt::format("{} has mode {:04o}; chmod 0640 {}", files.key, st.st_mode & 07777, files.key));
+  bool group_reads = st.st_gid == who.gid && (st.st_mode & S_IRGRP) != 0;
+  if (!group_reads && st.st_uid != who.uid) {
+    f.warn(
+        fmt::format("{} cannot be read by group {}: reload will not see a new key, only restart; chgrp {} "
+                    "{} && chmod 0640 {}",
+                    files.key, who.group, who.group, files.key, files.key));
   }
+}
+
+static void check_certificates(const Config& config, Findings& f, const Identity& who) {
+  for (const auto& files : certificate_files(config)) {
+    if (config.certificates.empty() && access(files.chain.c_str(), F_OK) != 0 && errno == ENOENT)
+      f.good("no certificate yet: start makes a self-signed one");
+    else
+      check_certificate(files, f, who);
+  }
+  for (const auto& files : config.web_certificates) check_certificate(files, f, who);
 }
 
 static void check_ports(const Config& config, Findings& f, bool running) {
