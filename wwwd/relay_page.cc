@@ -151,6 +151,7 @@ void change(const VisitPtr& visit) {
     if (printed.exit_code == 0)
       return visit->see_other(kPath, fmt::format("The password of {} at {} is {}", view.user, view.host,
                                                  remove ? "removed" : "set"));
+    if (printed.exit_code == 77) return visit->refuse(403, "Nothing was changed", failure_text(printed));
     RelayView again = view;
     again.problem = failure_text(printed);
     if (printed.exit_code == 75) again.status = 503;

@@ -108,6 +108,22 @@ void Visit::collect(Role role, std::vector<std::string> words, std::function<voi
                    });
 }
 
+void Visit::collect_command(std::vector<std::string> words, std::string input,
+                            std::function<void(Printed&)> then) {
+  WebCommand command;
+  command.caller = caller();
+  command.words = std::move(words);
+  command.input = std::move(input);
+  auto printed = std::make_shared<Printed>();
+  auto serial = std::make_shared<std::uint32_t>(0);
+  *serial = pipes_.command(std::move(command), [self = shared_from_this(), printed, serial,
+                                                then = std::move(then)](const CommandOutput& piece) {
+    printed->add(piece);
+    if (!piece.end) return self->pipes_.more_output(*serial);
+    then(*printed);
+  });
+}
+
 void Visit::carry_out(Role role, std::string order, std::function<void(Printed&)> then) {
   struct Running {
     Printed printed;
