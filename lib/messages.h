@@ -254,7 +254,8 @@ struct SaslauthdConnection {
 
 // ---- dispatcher > accounts: what System Information says
 
-/// dispatcher > accounts, before Start and after a reload. No answer. 256 KiB: 64 services on 16 addresses each, and inetd.
+/// dispatcher > accounts, before Start and after a reload. No answer. 256 KiB: 64 services on 16 addresses
+/// each, and inetd.
 struct SystemFacts {
   static constexpr std::uint16_t kType = 16;
   static constexpr std::uint32_t kMax = 256 * 1024;

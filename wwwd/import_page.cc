@@ -271,23 +271,20 @@ class ImportSink final : public BodySink {
     command.caller.seal = seal_;
     command.words = {"import", sent_->doing ? "--yes" : "--dry-run", "--json"};
     command.more = true;
-    auto number = std::make_shared<std::uint32_t>(0);
-    serial_ = *number = visit_->pipes().command(std::move(command), gather(number));
+    auto serial = std::make_shared<std::uint32_t>(0);
+    serial_ = *serial = visit_->pipes().command(std::move(command), gather(serial));
   }
 
   /// Passwords in clear text are hashed one by one, which may take minutes for many accounts.
-  [[nodiscard]] Pipes::OnOutput gather(std::shared_ptr<std::uint32_t> number) const {
+  [[nodiscard]] Pipes::OnOutput gather(std::shared_ptr<const std::uint32_t> serial) const {
     auto patience = std::make_shared<po::Event>();
     patience->every(visit_->pipes().loop(), Exchange::kAnswerLimit / 2,
                     [exchange = visit_->shared_exchange()] { exchange->wait_longer(); });
-    auto printed = std::make_shared<Printed>();
-    return [visit = visit_, sent = sent_, patience, printed,
-            number = std::move(number)](const CommandOutput& piece) {
-      printed->add(piece);
-      if (!piece.end) return visit->pipes().more_output(*number);
+    auto then = [visit = visit_, sent = sent_, patience](Printed& printed) {
       patience->cancel();
-      show_result(visit, *sent, *printed);
+      show_result(visit, *sent, printed);
     };
+    return Visit::gather(visit_->pipes(), std::move(serial), std::move(then));
   }
 
   void refuse(std::string_view text) {

@@ -110,18 +110,24 @@ void Visit::collect(Role role, std::vector<std::string> words, std::function<voi
 
 void Visit::collect_command(std::vector<std::string> words, std::string input,
                             std::function<void(Printed&)> then) {
-  WebCommand command;
-  command.caller = caller();
-  command.words = std::move(words);
-  command.input = std::move(input);
-  auto printed = std::make_shared<Printed>();
+  WebCommand question;
+  question.caller = caller();
+  question.words = std::move(words);
+  question.input = std::move(input);
   auto serial = std::make_shared<std::uint32_t>(0);
-  *serial = pipes_.command(std::move(command), [self = shared_from_this(), printed, serial,
-                                                then = std::move(then)](const CommandOutput& piece) {
+  auto on_output =
+      gather(pipes_, serial, [self = shared_from_this(), then = std::move(then)](Printed& p) { then(p); });
+  *serial = pipes_.command(std::move(question), std::move(on_output));
+}
+
+Pipes::OnOutput Visit::gather(Pipes& pipes, std::shared_ptr<const std::uint32_t> serial,
+                              std::function<void(Printed&)> then) {
+  auto printed = std::make_shared<Printed>();
+  return [&pipes, serial = std::move(serial), printed, then = std::move(then)](const CommandOutput& piece) {
     printed->add(piece);
-    if (!piece.end) return self->pipes_.more_output(*serial);
+    if (!piece.end) return pipes.more_output(*serial);
     then(*printed);
-  });
+  };
 }
 
 void Visit::carry_out(Role role, std::string order, std::function<void(Printed&)> then) {

@@ -68,8 +68,12 @@ class Visit : public std::enable_shared_from_this<Visit> {
   /// called for an order that accounts refuses: that is answered here. What a GET asks for ends when it is
   /// cut or nobody waits for it any more; what a form asks for is done to its end.
   void collect(po::messages::Role role, std::vector<std::string> words, std::function<void(Printed&)> then);
-  /// A short command that accounts runs itself: all that it prints at once.
+  /// A command that accounts runs itself; all that it prints at once.
   void collect_command(std::vector<std::string> words, std::string input, std::function<void(Printed&)> then);
+  /// Puts the pieces of such a command together, asking for each, then calls back. `serial`: its number,
+  /// there before the first piece.
+  [[nodiscard]] static Pipes::OnOutput gather(Pipes& pipes, std::shared_ptr<const std::uint32_t> serial,
+                                              std::function<void(Printed&)> then);
   [[nodiscard]] po::messages::WebCaller caller() const;
   [[nodiscard]] Pipes& pipes() { return pipes_; }
 

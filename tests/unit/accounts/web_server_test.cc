@@ -304,7 +304,7 @@ TEST_CASE("a command's output comes piece by piece, each when it is asked for") 
   WebCaller postmaster = bureau.logged_in("Postmaster", "Post+Master");
   std::vector<std::string> aliases;
   for (int i = 0; i < 3000; ++i)
-    aliases.push_back("someone.whose.name.is.long." + std::to_string(i) + "@podunk.edu jane@podunk.edu");
+    aliases.push_back("<someone.whose.name.is.long." + std::to_string(i) + "@podunk.edu> <jane@podunk.edu>");
   std::uint64_t revision = bureau.ask<WebForm>(WebShowForm{postmaster, "channel-aliases", 0})->revision;
   WebSubmitForm submit{postmaster, WebSubmit::kSet, "channel-aliases", 0, revision, {{"Aliases", aliases}}};
   REQUIRE(bureau.ask<WebDone>(submit)->kind == po::Kind::kDone);

@@ -309,7 +309,8 @@ TEST_CASE("a field is found by each of its names, and by nothing else") {
           CHECK(f->find(form::name_key(name)) == &field);
           CHECK(f->find(" -" + std::string(name) + "!") == &field);
           CHECK(f->find(std::string(name) + "x") == nullptr);
-          CHECK(f->find(name.substr(0, name.size() - 1)) == nullptr);
+          auto shorter = form::name_key(name.substr(0, name.size() - 1));
+          if (!field.is_named(shorter)) CHECK(f->find(shorter) == nullptr);
         }
       }
     }

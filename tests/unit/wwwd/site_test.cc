@@ -595,9 +595,27 @@ TEST_CASE("what is looked up for a page ends when nobody waits for the page, wha
   }
 }
 
+TEST_CASE("the output of a command of accounts is asked for piece by piece") {
+  Office office;
+  office.who.postmaster = true;
+  std::uint32_t serial = 0;
+  office.accounts->hears<WebCommand>([&](std::uint32_t s, const WebCommand&) {
+    serial = s;
+    office.accounts->send(serial, CommandOutput{"a.example jane\nb.exa", {}, false, 0});
+  });
+  office.accounts->hears<WebMoreOutput>([&](std::uint32_t s, const auto&) {
+    CHECK(s == serial);
+    office.accounts->send(serial, CommandOutput{"mple jo\n", {}, true, 0});
+  });
+  wwwd::Response page = office.get("/settings/relay-passwords");
+  CHECK(page.status == 200);
+  CHECK(has(page.body, "a.example"));
+  CHECK(has(page.body, "b.example"));
+}
+
 TEST_CASE("what prints more than is shown is given up, and shown") {
   SilentOffice office;
-  auto exchange = office.begin(Office::request_for("/queue/0123456789abcdefghjk/content"));
+  auto exchange = office.begin(Office::request_for("/queue/0123456789abcdefghj0/content"));
   office.turn([&] { return office.serial != 0; });
   REQUIRE(office.serial != 0);
   for (int i = 0; i < 9; ++i)
@@ -614,7 +632,7 @@ TEST_CASE("what broke off is not shown as if it were all") {
     std::string path, out, broken;
   };
   const Row rows[] = {
-      {"/queue/0123456789abcdefghjk/content", "Subject: x\r\n", "This is not all of it"},
+      {"/queue/0123456789abcdefghj0/content", "Subject: x\r\n", "This is not all of it"},
       {"/story?about=jane@podunk.edu", "{\"time\":\"2026-11-26T02:25:00Z\",\"event\":\"x\"}\n",
        "The log could not be read to its end"}};
   for (const Row& row : rows) {
