@@ -1,6 +1,7 @@
 """HTTP as wwwd speaks it: malformed requests, smuggling, tricks with paths, slow clients, who may ask at all, and the
 fields that every answer has."""
 import re
+import socket
 import subprocess
 import tempfile
 import threading
@@ -513,6 +514,37 @@ class SlowClients(HttpTest):
                 self.assertEqual({http.answer().status for _ in range(50)}, {200})
         if not sanitized(Pool.build):
             self.assertLess(peak_kib(self.instance.processes()["wwwd"][0]), 30 * 1024)
+
+
+class SlowExports(HttpTest):
+    def test_what_nobody_takes_stays_in_accounts(self):
+        """Meanwhile others get their pages; and whoever takes one later gets all of it."""
+        name = "a-name-that-fills-the-local-part-of-an-address-to-its-end"
+        aliases = [f"<{name}{n}@post.example> <{name}{n}@elsewhere.example>" for n in range(60_000)]
+        self.instance.form_set("channel-aliases", Aliases=aliases)
+        self.assertEqual(self.instance.stop(), 0)  # what is read of them at the start does not count
+        self.instance.start()
+        self.instance.wait_all_up()
+        with self.clear() as http:
+            answer = http.ask(post("/log-in", f"login=Postmaster&password={POSTMASTER_PASSWORD}"))
+            cookie = "Cookie: " + answer.get("set-cookie").split(";")[0]
+        before = peak_kib(self.instance.processes()["wwwd"][0])
+        slow = [self.clear(limit=60) for _ in range(12)]
+        try:
+            for client in slow:
+                client.send(get("/export", cookie))
+            for client in slow:
+                client.socket.settimeout(client.limit)
+                self.assertTrue(client.socket.recv(1, socket.MSG_PEEK))
+            with self.clear(limit=60) as other:
+                for _ in range(20):
+                    self.assertEqual(other.ask(get("/accounts", cookie)).status, 200)
+            self.assertIn(aliases[-1].encode(), slow[0].answer().body)
+            if not sanitized(Pool.build):
+                self.assertLess(peak_kib(self.instance.processes()["wwwd"][0]) - before, 12 * 1024)
+        finally:
+            for client in slow:
+                client.close()
 
 
 class WhoMayAsk(WithDns, HttpTest):
