@@ -164,7 +164,8 @@ def main():
 
 
 def run(options, source, ours):
-    forms = "\n".join(accounts.account_form(i, accounts.READY_HASH) for i in range(1, options.accounts + 1))
+    forms = "\n".join("===== Account Data =====\n\n" + accounts.account_form(i, accounts.READY_HASH)
+                      for i in range(1, options.accounts + 1))
     seconds, _ = timed(lambda: ours.command("import", "--yes", input=forms, limit=600))
     print(f"import  {options.accounts} accounts with ready hashes: {seconds:.1f} s", flush=True)
     seconds, out = timed(lambda: ours.command("export", limit=600).stdout)
