@@ -24,8 +24,10 @@ const firstColumn = (walk) => walk.page.locator('tbody th').allInnerTexts();
 
 async function list_of_accounts(guide) {
   const walk = await postmaster(guide);
-  await guide.show('the first form is the List of Accounts, or one step from it', async () => {
-    await walk.open('/accounts', { heading: 'List of Accounts' });
+  await guide.show('the first form is the List of Accounts: its beginning, then all of it', async () => {
+    await walk.expectText('List of Accounts');
+    assert.equal(await walk.page.locator('table', { hasText: 'Primary address' }).locator('tbody tr').count(), 20);
+    await walk.follow('All accounts', { heading: 'List of Accounts' });
     assert.equal(await rows(walk).count(), 50);
     await walk.expectText(`${guide.config.accounts} accounts`);
   });
