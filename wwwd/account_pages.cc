@@ -237,8 +237,8 @@ void show_list(const VisitPtr& visit) {
 // ---- one account
 
 std::string first_of(const form::Values& values, std::string_view field) {
-  auto found = values.find(field);
-  return found == values.end() || found->second.empty() ? std::string() : found->second[0];
+  const auto& list = form::values_of(values, field);
+  return list.empty() ? std::string() : list[0];
 }
 
 std::string account_title(const form::Values& values) {

@@ -101,17 +101,11 @@ bool too_long_for_input(const Field& field, const List& values) {
   return size > (field.type == Type::kLines ? kMostLines : kMostListed);
 }
 
-static const List& find_values(const Values& values, std::string_view name) {
-  static const List kNone;
-  auto found = values.find(name);
-  return found == values.end() ? kNone : found->second;
-}
-
 /// What stands in the input.
 static List shown_values(const FormView& view, const Field& field) {
   auto typed = view.typed.find(field.name);
   if (typed != view.typed.end()) return typed->second;
-  List values = find_values(view.values, field.name);
+  List values = form::values_of(view.values, field.name);
   if (values.empty() && !field.list() && !field.default_value.empty()) values.push_back(field.default_value);
   return values;
 }
@@ -178,7 +172,7 @@ Merged merge_typed(const form::Form& form, const Values& typed, const Values& no
     const Field* field = form.find(name);
     auto mine = merged.typed.find(name);
     if (field == nullptr || mine == merged.typed.end() || field->type == Type::kPassword) continue;
-    const List& current = find_values(now, name);
+    const List& current = form::values_of(now, name);
     if (mine->second == before) {
       mine->second = current;
     } else if (mine->second != current) {
@@ -303,7 +297,7 @@ void Row::write_control() {
 }
 
 void Row::write_read_only() {
-  const List& values = find_values(view_.values, field_.name);
+  const List& values = form::values_of(view_.values, field_.name);
   if (field_.type == Type::kPassword) return;
   // "[] for the system's limit" says what nothing means.
   static constexpr std::string_view kMeans = "[] for ";
