@@ -108,7 +108,7 @@ void with_form(const VisitPtr& visit, const FormPlace& place, std::function<void
 }
 
 /// Octets of HTML of changes in one page, behind which no further one begins.
-constexpr std::size_t kMostRevisions = 40 * 1024;
+constexpr std::size_t kMostChangesSize = 40 * 1024;
 
 std::uint64_t sent_revision(const Visit& visit) {
   return parse_number(visit.field("revision")).value_or(0);
@@ -138,7 +138,7 @@ Notice conflict_notice(const FormPlace& place, const std::vector<WebRevision>& s
       Tone::kWarning, "Nothing was changed yet: somebody else changed this form since you opened it", {}};
   std::size_t shown = 0;
   for (const WebRevision& revision : since) {
-    if (notice.more.size() > kMostRevisions) break;
+    if (notice.more.size() > kMostChangesSize) break;
     ++shown;
     notice.more.open("p").text(by_whom(revision) + ", ");
     write_time(notice.more, revision.at);
@@ -314,7 +314,7 @@ void show_history(const VisitPtr& visit, const FormPlace& place) {
     h.open("ol", {{"class", "revisions"}});
     std::size_t shown = 0;
     for (const WebRevision& revision : history.entries) {
-      if (h.size() > kMostRevisions) break;
+      if (h.size() > kMostChangesSize) break;
       write_revision(h, *visit, place, revision);
       ++shown;
     }
