@@ -234,7 +234,7 @@ Result<std::string> Supervisor::reload() {
   std::string said =
       fmt::format("{} certificate{} and the log file were read anew.\n", read, read == 1 ? "" : "s");
   said += apply_services(fresh);
-  for (Child& child : children_) send_facts(child);
+  send_facts();
   if (!restart.empty()) said += fmt::format("These wait for `post.office restart` by root: {}.\n", restart);
   log_.event("reloaded").kv("needs_restart", restart);
   return said;
@@ -266,7 +266,7 @@ std::string Supervisor::apply_services(const Config& fresh) {
     if (is_wanted(child) || child.dismissed) continue;
     ++fewer;
     child.dismissed = true;
-    child.state = State::kStopping;
+    enter(child, State::kStopping);
     child.restart_timer.cancel();
     if (child.pid == 0)
       children_.remove_if([&child](const Child& c) { return &c == &child; });

@@ -67,7 +67,7 @@ int run_on_stopped_system(const Config& config, const CommandLine& command) {
   options.directory_path = config.spool_directory + "/directory";
   options.secrets_path = config.spool_directory + "/secrets";
   options.hostname = config.hostname;
-  options.facts = system_facts(config);
+  options.facts = system_facts(config, {});
   auto administration = accounts::Administration::open(options);
   if (!administration) return fail(administration.error().text, kExitTemporary);
   accounts::CommandResult result = accounts::run_command(**administration, caller, command.words, input);

@@ -99,7 +99,7 @@ void Supervisor::start_child(Child& child) {
   auto started = try_start(child);
   if (started) return;
   log_.event("child-start-failed").kv("name", child.spec.name).kv("error", started.error().text);
-  child.state = State::kDown;
+  enter(child, State::kDown);
   child.control.reset();
   schedule_restart(child, 0ms);
 }
@@ -133,7 +133,7 @@ Result<void> Supervisor::try_start(Child& child) {
   parts.ticket_key = ticket_key_;
   parts.order_key = order_key_;
   child.pid = *pid;
-  child.state = State::kStarting;
+  enter(child, State::kStarting);
   child.started = Clock::now();
   child.last = {};
   child.last_alive.reset();
@@ -166,14 +166,22 @@ Result<void> Supervisor::wire(Child& child, const WelcomeParts& parts) {
     }
   }
   send_certificates(child);
-  send_facts(child);
+  if (child.spec.role == Role::kAccounts) send_facts();
   child.control->send(0, po::messages::Start{});
   return {};
 }
 
-void Supervisor::send_facts(Child& child) {
-  if (child.control && child.spec.role == Role::kAccounts)
-    child.control->send(0, system_facts(instance_.config));
+/// What goes on at once, a start or a stop of all, is told once.
+void Supervisor::enter(Child& child, State state) {
+  if (child.state == state) return;
+  child.state = state;
+  facts_soon_.soon(loop_, [this] { send_facts(); });
+}
+
+void Supervisor::send_facts() {
+  Child* accounts = find(Role::kAccounts);
+  if (accounts != nullptr && accounts->control)
+    accounts->control->send(0, system_facts(instance_.config, rows()));
 }
 
 void Supervisor::send_certificates(Child& child) {
@@ -200,7 +208,7 @@ bool Supervisor::on_frame(Child& child, Frame& frame) {
 }
 
 void Supervisor::on_ready(Child& child) {
-  child.state = State::kUp;
+  enter(child, State::kUp);
   child.ready_timer.cancel();
   log_.event("child-ready").kv("name", child.spec.name).kv("pid", child.pid);
   advance_soon_.soon(loop_, [this] { advance(); });
@@ -293,7 +301,7 @@ void Supervisor::on_death(Child& child, int status) {
     if (WIFEXITED(status)) line.kv("exit", WEXITSTATUS(status));
   }
   child.pid = 0;
-  child.state = State::kDown;
+  enter(child, State::kDown);
   child.control.reset();
   child.ready_timer.cancel();
   if (hand_overs_) hand_overs_->gone(child.incarnation);
@@ -340,7 +348,7 @@ void Supervisor::stop(std::string_view why, std::function<void()> when_gone) {
 void Supervisor::send_stop(bool servers, std::uint32_t seconds) {
   for (Child& child : children_) {
     if (is_owner(child.spec.role) == servers || child.pid == 0) continue;
-    child.state = State::kStopping;
+    enter(child, State::kStopping);
     child.ready_timer.cancel();
     if (child.control) child.control->send(0, po::messages::Stop{seconds});
   }

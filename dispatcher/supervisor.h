@@ -100,7 +100,8 @@ class Supervisor {
   void kill_all(bool servers_only);
   [[nodiscard]] bool any_alive(bool servers_only) const;
   void send_certificates(Child& child);
-  void send_facts(Child& child);
+  void enter(Child& child, State state);
+  void send_facts();
   void hand_out_log();
   void look_after_log();
   std::string apply_services(const po::config::Config& fresh);
@@ -125,7 +126,8 @@ class Supervisor {
   Phase phase_ = Phase::kRunning;
   bool announced_ = false;
   std::function<void()> when_gone_;
-  po::Event drain_deadline_, last_deadline_, log_timer_, session_keys_timer_, advance_soon_, gone_, asked_;
+  po::Event drain_deadline_, last_deadline_, log_timer_, session_keys_timer_, advance_soon_, facts_soon_,
+      gone_, asked_;
   const Clock::time_point began_ = Clock::now();
 };
 

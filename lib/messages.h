@@ -254,14 +254,14 @@ struct SaslauthdConnection {
 
 // ---- dispatcher > accounts: what System Information says
 
-/// dispatcher > accounts, before Start and after a reload. No answer. 256 KiB: 64 services on 16 addresses
-/// each, and inetd.
+/// dispatcher > accounts, before Start, after a reload, and when a process has another state. No answer.
+/// 256 KiB: 64 services on 16 addresses each, and inetd.
 struct SystemFacts {
   static constexpr std::uint16_t kType = 16;
   static constexpr std::uint32_t kMax = 256 * 1024;
   std::string version, program_directory, spool_directory, mailbox_directory, log_directory;
   std::vector<std::string> ports;    ///< a line for each: "0.0.0.0:25 smtp: smtp, by smtpd"
-  std::vector<std::string> modules;  ///< a line for each: "SMTP-Accept: smtpd, 2 processes"
+  std::vector<std::string> modules;  ///< a line for each: "SMTP-Accept: smtpd, 2 processes, up"
   auto fields() {
     return std::tie(version, program_directory, spool_directory, mailbox_directory, log_directory, ports,
                     modules);

@@ -508,7 +508,7 @@ const Form& system_information() {
           shown("Mailbox-Directory", false, "Where mail is kept."),
           shown("Log-Directory", false, "Where the log is written."),
           shown("Ports", true, "What is served where."),
-          shown("Modules", true, "The programs of the system, and how they are."),
+          shown("Modules", true, "The programs of the system, and the state of their processes."),
           number("Maximum-Accounts", 0, kNoLimit, "0 for no limit", "More accounts are refused.")}}},
        {"Licensing/Configuration", "Licensing/Configuration Form"}});
   return kForm;

@@ -1,5 +1,6 @@
 """start, stop, status, check, reload, restart; what the processes may do."""
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -196,6 +197,22 @@ class Reload(SystemTest):
         self.instance.write_conf()
         return self.instance.command("reload").stdout
 
+    def information(self):
+        return self.instance.command("form", "show", "system-information").stdout
+
+    def test_system_information_shows_what_is_down(self):
+        """Killed again and again, the finger server is started after ever longer pauses; the form says so meanwhile."""
+        self.instance.wait_all_up()
+        up, down = "Finger-Server: fingerd, 1 process, up", "Finger-Server: fingerd, 1 process, down"
+        self.assertIn(up, self.information())
+
+        def seen_down():
+            for pid in self.instance.processes().get("fingerd", []):
+                os.kill(pid, signal.SIGKILL)
+            return down in self.information()
+        self.instance.until(seen_down, 60, "System Information to tell of the finger server's end")
+        self.instance.until(lambda: up in self.information(), 60, "System Information to tell of its return")
+
     def test_numbers_of_processes(self):
         """They change, and System Information shows them; what waits for a restart is named."""
         smtpd = self.instance.workers["smtpd"]
@@ -204,7 +221,7 @@ class Reload(SystemTest):
                 self.instance.workers["smtpd"] = wanted
                 said = self.reload_with(f"smtp-deliver {deliver}", "saslauthd /nowhere/mux")
                 self.assertIn("These wait for `post.office restart` by root: saslauthd.\n", said)
-                information = self.instance.command("form", "show", "system-information").stdout
+                information = self.information()
                 self.assertIn(f"SMTP-Accept: smtpd, {wanted} process", information)
                 self.assertEqual("SMTP-Deliver: smtp-deliver, 3 processes" in information, deliver == "3")
                 self.assertEqual("SMTP-Deliver:" in information, deliver == "3")
@@ -213,6 +230,7 @@ class Reload(SystemTest):
                                                            for name in ("smtpd", "smtp-deliver")] == counts, 60,
                                     f"{counts} processes of smtpd and smtp-deliver")
             self.instance.wait_all_up()
+            self.assertIn("SMTP-Accept: smtpd, 1 process, up", self.information())
         finally:
             self.instance.workers["smtpd"] = smtpd
             self.assertNotIn("restart", self.reload_with())

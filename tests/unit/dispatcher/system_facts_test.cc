@@ -9,6 +9,31 @@
 
 using namespace dispatcher;
 
+static StatusRow row(std::string name, std::string module, std::string state) {
+  StatusRow out;
+  out.name = std::move(name);
+  out.module = std::move(module);
+  out.state = std::move(state);
+  return out;
+}
+
+TEST_CASE("system facts: a module's line ends with the state of its processes") {
+  auto parsed = po::config::parse("service smtp smtp 127.0.0.1:25 smtpd processes=3\n", "file");
+  REQUIRE(parsed.problems == std::vector<std::string>{});
+  auto line_of = [&](const std::vector<StatusRow>& rows) {
+    for (const std::string& line : system_facts(parsed.config, rows).modules)
+      if (line.starts_with("SMTP-Accept: ")) return line;
+    return std::string();
+  };
+  CHECK(line_of({}) == "SMTP-Accept: smtpd, 3 processes, not running");
+  CHECK(line_of({row("queue", "Queue", "down"), row("smtpd.1", "SMTP-Accept", "up"),
+                 row("smtpd.2", "SMTP-Accept", "up"), row("smtpd.3", "SMTP-Accept", "up")}) ==
+        "SMTP-Accept: smtpd, 3 processes, up");
+  CHECK(line_of({row("smtpd.1", "SMTP-Accept", "up"), row("smtpd.2", "SMTP-Accept", "starting"),
+                 row("smtpd.3", "SMTP-Accept", "up")}) ==
+        "SMTP-Accept: smtpd, 3 processes, 2 up, 1 starting");
+}
+
 // Facts that do not fit would end accounts at each start.
 TEST_CASE("system facts: those of the largest configuration fit into their frame") {
   auto path = [](char c) { return "/" + std::string(3999, c); };
@@ -29,7 +54,7 @@ TEST_CASE("system facts: those of the largest configuration fit into their frame
   }
   auto parsed = po::config::parse(text, "file");
   CHECK(parsed.problems == std::vector<std::string>{});
-  auto facts = system_facts(parsed.config);
+  auto facts = system_facts(parsed.config, {});
   CHECK(facts.ports.size() == 64 * 16);
   std::string octets = po::wire::encode(facts);
   CHECK(octets.size() > 128 * 1024);
