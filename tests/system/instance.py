@@ -265,7 +265,9 @@ class Instance:
                 time.sleep(0.1)
 
     def until(self, condition, limit, what):
-        """Polls until condition() holds; returns how long that took."""
+        """Polls until condition() holds; returns how long that took. Machines stand still for many seconds: `limit` is a
+        minute at least."""
+        limit = max(limit, 60)
         start = time.monotonic()
         while not condition():
             if time.monotonic() - start > limit:

@@ -244,7 +244,7 @@ class OutboundTest(SystemTest):
 
     # ---- waiting
 
-    def until(self, condition, what, limit=30):
+    def until(self, condition, what, limit=60):
         """Polls; returns what the condition gave in the end."""
         deadline = time.monotonic() + limit
         while True:
@@ -255,7 +255,7 @@ class OutboundTest(SystemTest):
                 raise AssertionError(f"waited {limit} s for {what}\n{self.instance.tail()}")
             time.sleep(0.05)
 
-    def arrival(self, receiver, mark, limit=30):
+    def arrival(self, receiver, mark, limit=60):
         """The one message with this mark that a real receiver took."""
         self.until(lambda: receiver.messages(mark), f"{mark!r} at {receiver.hostname}", limit)
         found = receiver.messages(mark)
