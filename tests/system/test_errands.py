@@ -29,6 +29,12 @@ class Errands(SystemTest):
     def entries(self):
         return json.loads(self.instance.command("queue", "status", "--json").stdout)["entries"]
 
+    def count(self, user):
+        with self.instance.pop3(user, limit=120) as pop:
+            count = pop.count()
+            pop.quit()
+        return count
+
     def logged(self, event, address):
         return any(f"event={event} " in line and address in line for line in self.instance.log_text().splitlines())
 
@@ -44,6 +50,13 @@ class Errands(SystemTest):
             smtp.send(b"Subject: both\r\n\r\nboth\r\n.\r\n")
             smtp.expect(smtp.reply(), 250)
             smtp.quit()
+
+        def handed_over():
+            if self.logged("mailbox-handed-over", old.address):
+                return True
+            time.sleep(0.5)  # a kill between the last commit and its line in the log leaves the line out
+            return self.count(heir) == MESSAGES + 1
+
         # Nothing is begun before the first kill can land in it.
         os.kill(self.queue_pid(), signal.SIGSTOP)
         self.instance.command("account", "remove", old.address, "--hand-mail-to", heir.address)
@@ -58,8 +71,9 @@ class Errands(SystemTest):
             self.instance.until(lambda: pid not in self.instance.processes().get("queue", []), 10, "queue to be gone")
             kills += 1
         self.assertGreater(kills, 0)
-        self.instance.until(lambda: self.logged("mailbox-handed-over", old.address), 60, "all to be handed over")
-        self.assertEqual(self.instance.log_text().count("event=mailbox-handed-over"), 1)
+        self.instance.wait_all_up()
+        self.instance.until(handed_over, 60, "all to be handed over")
+        self.assertLessEqual(self.instance.log_text().count("event=mailbox-handed-over"), 1)
         with self.instance.pop3(heir, limit=120) as pop:
             self.assertEqual(pop.count(), MESSAGES + 1)
             ids = pop.uidl()
