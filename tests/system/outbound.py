@@ -14,7 +14,6 @@ import re
 import shutil
 import ssl
 import threading
-import time
 import unittest
 
 from faulty_server import FaultyServer
@@ -246,14 +245,14 @@ class OutboundTest(SystemTest):
 
     def until(self, condition, what, limit=60):
         """Polls; returns what the condition gave in the end."""
-        deadline = time.monotonic() + limit
-        while True:
+        found = None
+
+        def holds():
+            nonlocal found
             found = condition()
-            if found:
-                return found
-            if time.monotonic() > deadline:
-                raise AssertionError(f"waited {limit} s for {what}\n{self.instance.tail()}")
-            time.sleep(0.05)
+            return found
+        self.instance.until(holds, limit, what)
+        return found
 
     def arrival(self, receiver, mark, limit=60):
         """The one message with this mark that a real receiver took."""
@@ -262,13 +261,13 @@ class OutboundTest(SystemTest):
         self.assertEqual(len(found), 1, f"{mark!r} at {receiver.hostname}")
         return found[0]
 
-    def taken(self, host, count=1, limit=30):
+    def taken(self, host, count=1, limit=60):
         """What a sink took, when it is that many."""
         self.until(lambda: len(host.taken()) >= count, f"{count} messages at {host.name}", limit)
         self.assertEqual(len(host.taken()), count, f"messages at {host.name}")
         return host.taken()
 
-    def notice(self, user, limit=30):
+    def notice(self, user, limit=60):
         """The one message in the user's mailbox, when it is there."""
         def look():
             messages = self.instance.fetch_all(user)
