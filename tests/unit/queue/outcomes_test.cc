@@ -158,8 +158,7 @@ TEST_CASE("outcomes: an answer about somebody else, or two about one, is none") 
 }
 
 TEST_CASE("outcomes: hostile words are made plain") {
-  std::string long_utf8(499, 'x');
-  long_utf8 += "\xc3\xbc";
+  const std::string long_utf8 = std::string(499, 'x') + "\xc3\xbc";
   struct {
     std::string said, words;
   } const lines[] = {
