@@ -62,7 +62,7 @@ directory_LD := -llmdb -lfmt
 form_LD      := -lfmt
 
 # ---- programs: folder, libraries in link order ---------------------------------------------------------------------
-PROGRAMS := post.office accounts queue smtpd pop3d wwwd smtp-deliver fingerd story
+PROGRAMS := post.office accounts queue smtpd pop3d wwwd smtp-deliver unix-deliver fingerd story
 post.office_DIR := dispatcher
 accounts_DIR    := accounts
 queue_DIR       := queue
@@ -72,6 +72,7 @@ wwwd_DIR        := wwwd
 smtp-deliver_DIR := deliver
 fingerd_DIR     := fingerd
 
+unix-deliver_SRC := $(wildcard deliver/unix/*.cc) deliver/content.cc deliver/to_7bit.cc
 # two programs of one folder, each with its own main
 post.office_SRC := $(filter-out dispatcher/story_main.cc,$(wildcard dispatcher/*.cc))
 story_SRC       := $(addprefix dispatcher/,trace.cc trace_task.cc story_server.cc story_main.cc)
@@ -83,6 +84,7 @@ smtpd_LIBS       := directory net mail core
 pop3d_LIBS       := directory net mail core
 wwwd_LIBS        := form directory net mail core
 smtp-deliver_LIBS := net mail core
+unix-deliver_LIBS := mail core
 story_LIBS       := mail core
 fingerd_LIBS     := directory net mail core
 # post.office runs account and form commands itself on a stopped system
@@ -112,7 +114,7 @@ $(B)/bin/$(1): $(call obj,$(or $($(1)_SRC),$(wildcard $($(1)_DIR)/*.cc)) $(if $(
 $(1): $(B)/bin/$(1)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
-programs: $(PROGRAMS:%=$(B)/bin/%) $(B)/bin/sendmail
+programs: $(PROGRAMS:%=$(B)/bin/%) $(B)/bin/sendmail $(B)/bin/maildrop
 
 # sendmail starts once for each message that a script sends. What takes time in it is the loading of libraries, so all
 # but libc are linked in, from objects of their own: {fmt} comes as a header.
@@ -127,6 +129,14 @@ $(B)/bin/sendmail: $(sendmail_SRC:%.cc=$(B)/start/%.o)
 	  -Wl,-Bstatic -lidn2 -lunistring -Wl,-Bdynamic
 .PHONY: sendmail
 sendmail: $(B)/bin/sendmail
+
+# The setuid helper: of libc alone, and without the sanitizers, which obey the environment.
+$(B)/bin/maildrop: maildrop-setuid/maildrop.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(filter-out -fsanitize% -fno-sanitize%,$(CXXFLAGS)) -fno-exceptions -fno-rtti \
+	  $(filter-out -fsanitize%,$(LDFLAGS)) -o $@ $<
+.PHONY: maildrop
+maildrop: $(B)/bin/maildrop
 
 # ---- unit tests: one binary per folder under tests/unit --------------------------------------------------------------
 UNIT := lib store directory form accounts queue smtpd sendmail pop3d wwwd deliver fingerd dispatcher walls
@@ -152,7 +162,7 @@ unit_smtpd_DIRS      := smtpd
 unit_sendmail_DIRS   := smtpd/sendmail
 unit_pop3d_DIRS      := pop3d
 unit_wwwd_DIRS       := wwwd
-unit_deliver_DIRS    := deliver
+unit_deliver_DIRS    := deliver deliver/unix
 unit_fingerd_DIRS    := fingerd
 unit_dispatcher_DIRS := dispatcher accounts
 
@@ -183,6 +193,7 @@ fuzz_multipart_DIRS    := wwwd
 fuzz_smtp_reply_DIRS   := deliver
 fuzz_smtp_client_DIRS  := deliver
 fuzz_to_7bit_DIRS      := deliver
+fuzz_mbox_DIRS         := deliver deliver/unix
 fuzz_bounce_DIRS       := queue
 fuzz_bounce_LIBS       := store
 fuzz_web_words_DIRS    := accounts
@@ -261,7 +272,7 @@ $(B)/obj/%.o: %.cc
 # which the assembler takes in
 $(B)/obj/wwwd/static_files.o: wwwd/static/style.css wwwd/static/comfort.js wwwd/static/icon.svg
 
-FOLDERS := lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue tests
+FOLDERS := lib dispatcher accounts smtpd pop3d wwwd deliver fingerd queue maildrop-setuid tests
 SOURCES := $(shell find $(FOLDERS) -name '*.cc')
 HEADERS = $(shell find $(FOLDERS) -name '*.h')
 -include $(patsubst %.cc,$(B)/obj/%.d,$(SOURCES)) $(sendmail_SRC:%.cc=$(B)/start/%.d)

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <functional>
 
+#include "lib/text.h"
+
 namespace accounts {
 namespace {
 
@@ -79,6 +81,10 @@ const std::vector<Binding>& bindings() {
        [](Account& a, const List& v) { a.system_password = is_yes(v); }},
       {"System-User-Name", [](const Account& a) { return one(a.system_user); },
        [](Account& a, const List& v) { a.system_user = text(v); }},
+      {"UNIX-Delivery", [](const Account& a) { return yes_no(a.unix_delivery); },
+       [](Account& a, const List& v) { a.unix_delivery = is_yes(v); }},
+      {"UNIX-Login-Name", [](const Account& a) { return one(a.unix_login); },
+       [](Account& a, const List& v) { a.unix_login = text(v); }},
       {"Finger-Allowed", [](const Account& a) { return yes_no(a.finger_allowed); },
        [](Account& a, const List& v) { a.finger_allowed = is_yes(v); }},
       {"Finger-Information", [](const Account& a) { return a.finger; },
@@ -108,9 +114,18 @@ std::string_view one_value(const form::Values& values, std::string_view field) {
 }
 
 void check_account(const Account& account, int line, std::vector<form::Problem>& problems) {
-  if (!has_mailbox(account) && account.forwarding.empty())
+  if (!has_mailbox(account) && !account.unix_delivery && account.forwarding.empty())
+    problems.push_back({line, "POP3-Delivery", "no",
+                        "the mail has to go somewhere: give yes, UNIX-Delivery, or Forwarding-Addresses"});
+  // Not the POP login name in its place: that names a user of this host only by chance.
+  if (account.unix_delivery && account.unix_login.empty())
+    problems.push_back({line, "UNIX-Delivery", "yes",
+                        "a Postmaster has to give UNIX-Login-Name, the user of this host, first"});
+  if (!account.unix_login.empty() && !po::is_unix_login(account.unix_login))
     problems.push_back(
-        {line, "POP3-Delivery", "no", "the mail has to go somewhere: give yes, or Forwarding-Addresses"});
+        {line, "UNIX-Login-Name", account.unix_login,
+         "a user's name has letters, digits, '_', '-' and '.', neither of these two first, and is "
+         "at most 32 characters long"});
 }
 
 }  // namespace accounts

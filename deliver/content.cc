@@ -10,9 +10,9 @@
 namespace deliver {
 
 std::string_view Content::piece(std::uint64_t offset) {
-  if (!file_) return std::string_view(job_->body).substr(std::min<std::size_t>(offset, job_->body.size()));
-  if (offset >= job_->size) return {};
-  buffer_.resize(std::min<std::uint64_t>(kPiece, job_->size - offset));
+  if (!file_) return std::string_view(*body_).substr(std::min<std::size_t>(offset, body_->size()));
+  if (offset >= size_) return {};
+  buffer_.resize(std::min<std::uint64_t>(kPiece, size_ - offset));
   ssize_t n = 0;
   do {
     n = ::pread(file_.get(), buffer_.data(), buffer_.size(), static_cast<off_t>(offset));

@@ -10,7 +10,6 @@
 
 #include "deliver/to_7bit.h"
 #include "lib/fd.h"
-#include "lib/messages.h"
 
 namespace deliver {
 
@@ -18,15 +17,15 @@ class Content {
  public:
   static constexpr std::size_t kPiece = 64 * 1024;
 
-  /// `file` is empty if the job's body is in the job.
-  Content(std::shared_ptr<const po::messages::Job> job, po::Fd file)
-      : job_(std::move(job)), file_(std::move(file)) {}
+  /// `body`: the job's, whose owner stays as long; it counts if there is no `file`. `size`: of either.
+  Content(std::shared_ptr<const std::string> body, std::uint64_t size, po::Fd file)
+      : body_(std::move(body)), size_(size), file_(std::move(file)) {}
 
   /// The piece at `offset`, at most kPiece octets of a file or all the rest of what is in memory; valid until
   /// the next call. Empty at the end, and if the file cannot be read or is shorter than it should be.
   [[nodiscard]] std::string_view piece(std::uint64_t offset);
 
-  [[nodiscard]] std::uint64_t size() const { return job_->size; }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
   /// Whether there is an octet over 127; reads as far as needed.
   [[nodiscard]] bool has_8bit();
   /// Whether the header has one.
@@ -35,7 +34,8 @@ class Content {
   [[nodiscard]] EightBitParts parts();
 
  private:
-  std::shared_ptr<const po::messages::Job> job_;
+  std::shared_ptr<const std::string> body_;
+  std::uint64_t size_;
   po::Fd file_;
   std::string buffer_;
 };

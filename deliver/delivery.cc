@@ -20,7 +20,7 @@ Delivery::Delivery(Office& office, std::uint32_t serial, Job job, po::Fd file)
       serial_(serial),
       job_(std::make_shared<const Job>(std::move(job))),
       key_(pool_key(job_->hop)),
-      content_(job_, std::move(file)),
+      content_({job_, &job_->body}, job_->size, std::move(file)),
       began_(Clock::now()),
       open_(job_->recipients.size()) {
   std::iota(open_.begin(), open_.end(), std::size_t{0});

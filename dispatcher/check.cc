@@ -80,11 +80,12 @@ static bool check_identity(const Config& config, Findings& f, Identity& who) {
 
 static void check_programs(const Config& config, Findings& f) {
   bool root = geteuid() == 0;
-  constexpr std::string_view kPrograms[] = {"post.office", "accounts", "queue", "smtp-deliver", "smtpd",
-                                            "pop3d",       "fingerd",  "wwwd",  "story"};
+  constexpr std::string_view kPrograms[] = {"post.office", "accounts",    "queue",   "smtp-deliver",
+                                            "smtpd",       "pop3d",       "fingerd", "wwwd",
+                                            "story",       "unix-deliver"};
   for (std::string_view name : kPrograms) {
-    bool web = name == "wwwd" || name == "story";
-    if (web && config.processes(name) == 0) continue;
+    bool optional = name == "wwwd" || name == "story" || name == "unix-deliver";
+    if (optional && config.processes(name) == 0) continue;
     std::string path = config.program(name);
     struct stat st {};
     if (stat(path.c_str(), &st) != 0) {
@@ -104,6 +105,37 @@ static void check_programs(const Config& config, Findings& f) {
       (st.st_uid != 0 || (st.st_mode & 022) != 0)) {
     f.bad(fmt::format("{} can be changed by others than root; chown root {} && chmod go-w {}",
                       config.program_directory, config.program_directory, config.program_directory));
+  }
+}
+
+/// What maildrop asks of itself and of the directory, so that it need not say it.
+static void check_mail_drops(const Config& config, Findings& f, const Identity& who) {
+  if (!config.unix_deliver || geteuid() != 0) return;
+  std::string helper = config.program("maildrop");
+  const char* directory = po::messages::kMaildropDirectory;
+  auto mail = find_mail_group();
+  struct stat st {};
+  if (!mail) {
+    f.bad(mail.error().text);
+  } else if (lstat(directory, &st) != 0 || !S_ISDIR(st.st_mode)) {
+    f.bad(fmt::format("{} is no directory: install -d -o root -g mail -m 2775 {}", directory, directory));
+  } else {
+    bool good =
+        st.st_uid == 0 && st.st_gid == *mail && (st.st_mode & S_IWOTH) == 0 && (st.st_mode & S_IWGRP) != 0;
+    f.result(fmt::format("{} has mail drops", directory),
+             good ? std::string()
+                  : fmt::format("{} has to be root's, of group mail, and not writable for everybody: chown "
+                                "root:mail {} && chmod 2775 {}",
+                                directory, directory, directory));
+  }
+  if (stat(helper.c_str(), &st) != 0) {
+    f.bad(fmt::format("{}: {}; mail drops that are not there cannot be made", helper, std::strerror(errno)));
+  } else {
+    bool good = st.st_uid == 0 && st.st_gid == who.gid && (st.st_mode & 07777) == 04510;
+    f.result(helper + " makes mail drops",
+             good ? std::string()
+                  : fmt::format("{} cannot make mail drops: chown root:{} {} && chmod 4510 {}", helper,
+                                who.group, helper, helper));
   }
 }
 
@@ -203,6 +235,7 @@ int run_check(const po::config::Parsed& parsed) {
     check_certificates(config, f, who);
   }
   check_programs(config, f);
+  check_mail_drops(config, f, who);
   check_kernel(f);
   check_ports(config, f, running);
   for (const std::string& d : {config.spool_directory, config.mailbox_directory, config.log_directory})

@@ -71,6 +71,19 @@ bool Supervisor::on_ask_saslauthd(Child& child, const Frame& frame) {
   return true;
 }
 
+/// Whoever asked may have died meanwhile; the next one asks for itself.
+bool Supervisor::on_make_maildrop(Child& child, const Frame& frame) {
+  po::messages::MakeMaildrop wish;
+  if (!frame.decode(wish)) return false;
+  maildrops_.make(std::move(wish.login), [this, incarnation = child.incarnation,
+                                          serial = frame.serial](const po::messages::MaildropMade& made) {
+    for (Child& one : children_) {
+      if (one.incarnation == incarnation && one.control) one.control->send(serial, made);
+    }
+  });
+  return true;
+}
+
 /// The connection of somebody who was let in; queue answers on it. While queue is down, we do.
 bool Supervisor::on_pass_command(Child&, Frame& frame) {
   po::messages::PassCommand pass;
@@ -193,6 +206,7 @@ static std::string needs_restart(const Config& old, const Config& fresh) {
   note(old.mailbox_directory != fresh.mailbox_directory, "mailbox-directory");
   note(old.log_directory != fresh.log_directory || old.log_to != fresh.log_to, "log-directory and log");
   note(old.saslauthd != fresh.saslauthd, "saslauthd");
+  note(old.unix_deliver != fresh.unix_deliver, "unix-deliver");
   note(old.resolvers != fresh.resolvers, "resolver");
   note(endpoints_of(old) != endpoints_of(fresh), "the addresses of services");
   return out;

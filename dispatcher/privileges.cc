@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace dispatcher {
@@ -51,10 +52,17 @@ Identity own_identity() {
   return who;
 }
 
-/// No program that is started from here, whatever its bits, gets a capability again.
-static void drop_bounding_set() {
+Result<gid_t> find_mail_group() {
+  ::group* gr = getgrnam("mail");
+  if (gr != nullptr && gr->gr_gid != 0) return gr->gr_gid;
+  return permanent("group mail does not exist; make it (groupadd --system mail), or set unix-deliver off");
+}
+
+/// No program that is started from here, whatever its bits, gets a capability again, but for what is kept.
+static void drop_bounding_set(const Kept& kept) {
   for (int cap = 0; cap < 64; ++cap) {
     if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) return;  // past the last one that the kernel knows
+    if (kept.chown && cap == CAP_CHOWN) continue;
     prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
   }
 }
@@ -70,17 +78,19 @@ static bool has_capabilities() {
   return false;
 }
 
-static bool has_groups(std::optional<gid_t> group) {
-  gid_t groups[2] = {};
-  if (!group) return getgroups(0, nullptr) == 0;
-  return getgroups(2, groups) == 1 && groups[0] == *group;
+static bool has_groups(const std::vector<gid_t>& wanted) {
+  std::vector<gid_t> groups(wanted.size() + 1);
+  int n = getgroups(static_cast<int>(groups.size()), groups.data());
+  if (n < 0) return false;
+  groups.resize(static_cast<std::size_t>(n));
+  return std::is_permutation(groups.begin(), groups.end(), wanted.begin(), wanted.end());
 }
 
-static Result<void> prove_dropped(const Identity& who, std::optional<gid_t> group) {
+static Result<void> prove_dropped(const Identity& who, const Kept& kept) {
   uid_t r = 0, e = 0, s = 0;
   gid_t rg = 0, eg = 0, sg = 0;
   bool same = getresuid(&r, &e, &s) == 0 && getresgid(&rg, &eg, &sg) == 0 && r == who.uid && e == who.uid &&
-              s == who.uid && rg == who.gid && eg == who.gid && sg == who.gid && has_groups(group);
+              s == who.uid && rg == who.gid && eg == who.gid && sg == who.gid && has_groups(kept.groups);
   if (!same) return permanent("the ids did not change as asked");
   if (setuid(0) == 0 || seteuid(0) == 0 || setresuid(0, 0, 0) == 0 || setgid(0) == 0 || setegid(0) == 0 ||
       setresgid(0, 0, 0) == 0) {
@@ -90,9 +100,9 @@ static Result<void> prove_dropped(const Identity& who, std::optional<gid_t> grou
   return {};
 }
 
-Result<void> become(const Identity& who, std::optional<gid_t> group) {
-  drop_bounding_set();
-  if (setgroups(group ? 1 : 0, group ? &*group : nullptr) != 0) return permanent("setgroups", errno);
+Result<void> become(const Identity& who, const Kept& kept) {
+  drop_bounding_set(kept);
+  if (setgroups(kept.groups.size(), kept.groups.data()) != 0) return permanent("setgroups", errno);
   if (setresgid(who.gid, who.gid, who.gid) != 0) return permanent("setresgid", errno);
   if (setresuid(who.uid, who.uid, who.uid) != 0) return permanent("setresuid", errno);
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -101,7 +111,7 @@ Result<void> become(const Identity& who, std::optional<gid_t> group) {
 #ifndef POST_OFFICE_SANITIZED  // the leak checker attaches to its own process
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
-  return prove_dropped(who, group);
+  return prove_dropped(who, kept);
 }
 
 }  // namespace dispatcher

@@ -4,8 +4,8 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/error.h"
 
@@ -23,9 +23,15 @@ struct Identity {
 [[nodiscard]] po::Result<gid_t> find_admin_group(const std::string& group);
 /// Who runs this program now (a private instance).
 [[nodiscard]] Identity own_identity();
-/// Becomes `who` in all of real, effective and saved ids, without capabilities and with the one supplementary
-/// group that is given, or none, and proves it by trying to go back. A failure leaves the process in between:
-/// exit.
-[[nodiscard]] po::Result<void> become(const Identity& who, std::optional<gid_t> group = {});
+/// What is kept of root's, beside nothing.
+struct Kept {
+  std::vector<gid_t> groups;  ///< supplementary
+  bool chown = false;         ///< a program with the setuid bit may get CAP_CHOWN, and nothing else: maildrop
+};
+/// Becomes `who` in all of real, effective and saved ids, without capabilities, and proves it by trying to go
+/// back. A failure leaves the process in between: exit.
+[[nodiscard]] po::Result<void> become(const Identity& who, const Kept& kept = {});
+/// Group mail, which may write in /var/mail; or what to do if there is none.
+[[nodiscard]] po::Result<gid_t> find_mail_group();
 
 }  // namespace dispatcher

@@ -134,6 +134,14 @@ static Result<void> before_drop(Instance& instance, std::vector<InheritedSocket>
     if (!admins) return tl::unexpected(admins.error());
     instance.admin_gid = *admins;
   }
+  if (auto group = saslauthd_group(config.saslauthd)) instance.kept.groups.push_back(*group);
+  if (root && config.unix_deliver) {
+    auto mail = find_mail_group();
+    if (!mail) return tl::unexpected(mail.error());
+    if (std::ranges::find(instance.kept.groups, *mail) == instance.kept.groups.end())
+      instance.kept.groups.push_back(*mail);
+    instance.kept.chown = true;
+  }
   if (std::string why = examine_programs(config, who->uid); !why.empty()) return permanent(why);
   raise_descriptor_limit(config);
   if (auto r = make_top_directories(config, *who); !r) return r;
@@ -272,7 +280,7 @@ static int start_here(const Config& config, std::vector<InheritedSocket> inherit
   umask(022);
   if (auto r = before_drop(instance, std::move(inherited), report, wait); !r) return fail(r.error());
   if (!instance.private_instance) {
-    if (auto r = become(instance.who, saslauthd_group(config.saslauthd)); !r)
+    if (auto r = become(instance.who, instance.kept); !r)
       return fail({r.error().kind, 0, "giving up root failed: " + r.error().text});
   }
   umask(077);

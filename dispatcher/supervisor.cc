@@ -50,7 +50,8 @@ Supervisor::Supervisor(const po::Loop& loop, Instance& instance, LogFiles& files
       files_(files),
       log_(log),
       incarnations_(incarnations),
-      hooks_(std::move(hooks)) {
+      hooks_(std::move(hooks)),
+      maildrops_(instance.config.program("maildrop"), log) {
   for (ChildSpec& spec : wanted_children(instance.config)) children_.emplace_back(std::move(spec));
 }
 
@@ -201,6 +202,7 @@ bool Supervisor::on_frame(Child& child, Frame& frame) {
   }
   po::messages::Took took;
   if (frame.decode(took)) return hand_overs_ && hand_overs_->took(child.incarnation, frame.serial);
+  if (child.spec.role == Role::kUnixDeliver) return on_make_maildrop(child, frame);
   if (child.spec.role != Role::kAccounts) return false;  // nobody else has anything to say
   if (frame.is<po::messages::Administer>()) return on_administer(child, frame);
   if (frame.is<po::messages::AskSaslauthd>()) return on_ask_saslauthd(child, frame);
@@ -283,6 +285,7 @@ void Supervisor::on_alive(Child& child, const po::messages::Notice& notice) {
 // ---- death
 
 void Supervisor::reap() {
+  maildrops_.reap();
   // By pid, never by -1: only those that we started, and each only once.
   for (auto it = children_.begin(); it != children_.end();) {
     Child& child = *it++;  // on_death may take it off the list

@@ -13,6 +13,7 @@
 #include "dispatcher/certificates.h"
 #include "dispatcher/hand_overs.h"
 #include "dispatcher/logs.h"
+#include "dispatcher/maildrop_maker.h"
 #include "dispatcher/notices.h"
 #include "dispatcher/rate_history.h"
 #include "dispatcher/restart.h"
@@ -90,6 +91,7 @@ class Supervisor {
   bool on_administer(Child& child, const po::Frame& frame);
   bool on_pass_command(Child& child, po::Frame& frame);
   bool on_ask_saslauthd(Child& child, const po::Frame& frame);
+  bool on_make_maildrop(Child& child, const po::Frame& frame);
   void on_control_closed(Child& child, std::string_view why);
   void on_death(Child& child, int status);
   void schedule_restart(Child& child, std::chrono::milliseconds lived);
@@ -122,6 +124,7 @@ class Supervisor {
   SessionTicketKeys session_keys_;
   std::list<Child> children_;
   std::optional<HandOvers> hand_overs_;
+  MaildropMaker maildrops_;
   std::uint32_t turn_ = 0;  ///< whose turn it is to be given a client
   Phase phase_ = Phase::kRunning;
   bool announced_ = false;

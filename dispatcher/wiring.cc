@@ -16,6 +16,9 @@ using po::messages::Role;
 static bool is_server(Role r) {
   return r == Role::kSmtpd || r == Role::kPop3d || r == Role::kSmtpDeliver || r == Role::kWwwd;
 }
+static bool is_pair(Role a, Role b, Role x, Role y) {
+  return (a == x && b == y) || (a == y && b == x);
+}
 static bool asks_dns(Role r) {
   return is_server(r) || r == Role::kFingerd;
 }
@@ -54,6 +57,7 @@ po::messages::Welcome make_welcome(const Instance& instance, const ChildSpec& ch
   w.private_instance = instance.private_instance;
   w.admin_gid = instance.admin_gid;
   if (child.role == Role::kStory) w.log_path = instance.config.log_directory;
+  if (child.role == Role::kUnixDeliver) w.maildrop_path = po::messages::kMaildropDirectory;
   if (asks_dns(child.role)) w.resolvers = instance.config.resolvers;
   if (child.role == Role::kSmtpDeliver) w.smtp_endpoints = smtp_endpoints(instance);
   return w;
@@ -69,10 +73,8 @@ void send_ports(Channel& control, const Instance& instance, const std::string& p
 }
 
 bool are_peers(Role a, Role b) {
-  auto one_way = [](Role x, Role y) {
-    return (is_server(x) && is_owner(y)) || (x == Role::kWwwd && y == Role::kStory);
-  };
-  return one_way(a, b) || one_way(b, a);
+  return (is_server(a) && is_owner(b)) || (is_server(b) && is_owner(a)) ||
+         is_pair(a, b, Role::kWwwd, Role::kStory) || is_pair(a, b, Role::kUnixDeliver, Role::kQueue);
 }
 
 Result<void> connect_peers(const PeerEnd& a, const PeerEnd& b) {

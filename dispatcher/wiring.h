@@ -17,6 +17,7 @@ namespace dispatcher {
 struct Instance {
   po::config::Config config;
   Identity who;
+  Kept kept;
   bool private_instance = false;
   std::uint32_t admin_gid = 0xffffffff;
   Ports ports;

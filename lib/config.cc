@@ -210,6 +210,10 @@ class Parser {
       problem(fmt::format("smtp-deliver {}: write off, or a number of processes from 1 to {}", shown(w[0]),
                           kMaxProcesses));
   }
+  void on_unix_deliver(std::span<const std::string_view> w) {
+    config_.unix_deliver = w[0] == "on";
+    if (w[0] != "on" && w[0] != "off") problem(fmt::format("unix-deliver {}: write on or off", shown(w[0])));
+  }
   void on_resolver(std::span<const std::string_view> w) {
     config_.resolvers_given = true;
     if (w[0] == "none") {
@@ -253,6 +257,7 @@ std::span<const Parser::Key> Parser::keys() {
       {"saslauthd", 1, &Parser::on_saslauthd},
       {"resolver", 1, &Parser::on_resolver, true},
       {"smtp-deliver", 1, &Parser::on_smtp_deliver},
+      {"unix-deliver", 1, &Parser::on_unix_deliver},
   };
   return kKeys;
 }
@@ -444,6 +449,7 @@ std::string Config::program(std::string_view name) const {
 
 std::uint32_t Config::processes(std::string_view program) const {
   if (program == "smtp-deliver") return smtp_deliver;
+  if (program == "unix-deliver") return unix_deliver ? 1 : 0;
   if (program == "story") return processes("wwwd") > 0 ? 1 : 0;
   std::uint32_t count = 0;
   bool any = false;

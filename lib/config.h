@@ -69,11 +69,13 @@ struct Config {
       resolvers;                   ///< "address" or "address:port"; filled from resolv.conf by the caller if
   bool resolvers_given = false;    ///< this is false; given and empty: `resolver none`
   std::uint32_t smtp_deliver = 2;  ///< processes of smtp-deliver; 0: off
+  bool unix_deliver = false;       ///< whether mail goes into the mail drops of this host's users
   std::vector<Service> services;
 
   [[nodiscard]] std::string run_path(std::string_view name) const;  ///< SPOOL/run/NAME
   [[nodiscard]] std::string program(std::string_view name) const;   ///< PROGRAM-DIRECTORY/NAME
-  /// How many processes of this program the service table wants, or, for smtp-deliver, its own key; 0: off.
+  /// How many processes of this program the service table wants, or, for the deliverers, their own keys; 0:
+  /// off.
   /// Of story there is one if there is wwwd.
   [[nodiscard]] std::uint32_t processes(std::string_view program) const;
   /// Whether a service that is on takes connections from inetd.

@@ -48,7 +48,8 @@ enum class Role : std::uint8_t {
   kCommand,
   kWwwd,
   kFingerd,
-  kStory
+  kStory,
+  kUnixDeliver
 };
 [[nodiscard]] constexpr const char* role_name(Role r) {
   switch (r) {
@@ -72,6 +73,8 @@ enum class Role : std::uint8_t {
       return "fingerd";
     case Role::kStory:
       return "story";
+    case Role::kUnixDeliver:
+      return "unix-deliver";
   }
   return "unknown";
 }
@@ -103,6 +106,7 @@ struct Welcome {
   std::string directory_path;     ///< directory/ (readers), absolute
   std::string store_path;         ///< queue: the mailbox directory; accounts: the spool directory
   std::string log_path;           ///< story: the log directory
+  std::string maildrop_path;      ///< unix-deliver: /var/mail
   bool private_instance = false;  ///< started without root: the suite's own uid may use the command socket
   std::uint32_t admin_gid = 0xffffffff;  ///< administrators' group, 0xffffffff if none
   std::vector<std::string> resolvers;    ///< "address" or "address:port"; empty: DNS is off, hosts file only
@@ -110,8 +114,8 @@ struct Welcome {
       smtp_endpoints;  ///< smtp-deliver: "address:port" where this host itself takes mail
   auto fields() {
     return std::tie(version, name, incarnation, notice_key, notice_port, ticket_key, order_key, hostname,
-                    directory_path, store_path, log_path, private_instance, admin_gid, resolvers,
-                    smtp_endpoints);
+                    directory_path, store_path, log_path, maildrop_path, private_instance, admin_gid,
+                    resolvers, smtp_endpoints);
   }
 };
 
@@ -266,6 +270,32 @@ struct SystemFacts {
     return std::tie(version, program_directory, spool_directory, mailbox_directory, log_directory, ports,
                     modules);
   }
+};
+
+// ---- unix-deliver > dispatcher: a mail drop that is not there
+
+/// Where mail drops are: fixed when the suite is built, as in maildrop-setuid.
+#ifndef MAILDROP_DIRECTORY
+#define MAILDROP_DIRECTORY "/var/mail"
+#endif
+inline constexpr const char* kMaildropDirectory = MAILDROP_DIRECTORY;
+
+/// unix-deliver > dispatcher: have maildrop make the mail drop of this user, who must exist on this host.
+/// Answer: MaildropMade. 64 octets.
+struct MakeMaildrop {
+  static constexpr std::uint16_t kType = 17;
+  static constexpr std::uint32_t kMax = 64;
+  std::string login;  ///< at most 32 octets
+  auto fields() { return std::tie(login); }
+};
+
+/// dispatcher > unix-deliver. 1 KiB.
+struct MaildropMade {
+  static constexpr std::uint16_t kType = 18;
+  static constexpr std::uint32_t kMax = 1024;
+  Kind kind = Kind::kTemporary;
+  std::string text;  ///< why not
+  auto fields() { return std::tie(kind, text); }
 };
 
 // ---- run/inetd: a server program that inetd started > dispatcher
@@ -630,6 +660,31 @@ struct JobDone {
   bool dsn = false;  ///< the host promised notices (RFC 3461): success is its to report
   std::vector<JobOutcome> outcomes;
   auto fields() { return std::tie(id, hop, host, tls, dsn, outcomes); }
+};
+
+// ---- queue <-> unix-deliver
+
+struct MaildropRecipient {
+  std::uint32_t n = 0;  ///< its number in the message
+  std::string login;    ///< the user of this host, UNIX-Login-Name
+  std::string address;  ///< for Delivered-To
+  auto fields() { return std::tie(n, login, address); }
+};
+
+/// queue > unix-deliver: append this message to these mail drops. A body that is not in the frame rides along
+/// as a read-only file. Answer: JobDone, within 30 minutes; its hop is kServed or, at a stop, kUnseen. 16
+/// MiB.
+struct MaildropJob {
+  static constexpr std::uint16_t kType = 74;
+  static constexpr std::uint32_t kMax = kMaxFrame;
+  MessageId id;
+  std::string sender;  ///< empty for <>
+  std::uint64_t arrival_ms = 0;
+  std::vector<MaildropRecipient> recipients;
+  std::uint64_t size = 0;
+  bool in_file = false;
+  std::string body;
+  auto fields() { return std::tie(id, sender, arrival_ms, recipients, size, in_file, body); }
 };
 
 /// queue > smtp-deliver: which hosts would a message by this next hop be offered to? Answer: Hosts. 4 KiB.

@@ -127,6 +127,7 @@ void Module::confine_or_die() {
   if (impl_->role == Role::kAccounts) paths.secrets = impl_->welcome.store_path + "/secrets";
   if (impl_->role == Role::kQueue) paths.store = impl_->welcome.store_path + "/store";
   if (impl_->role == Role::kStory) paths.logs = impl_->welcome.log_path;
+  if (impl_->role == Role::kUnixDeliver) paths.maildrops = impl_->welcome.maildrop_path;
   paths.resolver_ports = impl_->resolver_ports();
   auto confined = sandbox::confine(impl_->role, paths);
   if (!confined) die(impl_->log, "confine", confined.error().text);

@@ -54,6 +54,8 @@ constexpr Row kTable[] = {
      "accepts finger; UDP anywhere, TCP to ports of resolvers", kAlone, kBase | kResolver},
     {Role::kStory, "story", kDescriptors, "wwwd", "the log directory by name, read only", "none", kAlone,
      kBase | kLogs},
+    {Role::kUnixDeliver, "unix-deliver", kDescriptors, "queue", "/var/mail/ by name", "none", kAlone,
+     kBase | kMaildrops},
 };
 
 // ---- the sets
@@ -211,6 +213,20 @@ void allow_logs(Filter& f) {
   f.allow_if(SCMP_SYS(getdents64), {});
 }
 
+// Mail drops that are there, for reading and writing; locks, made, read and unlinked. Where they lie only
+// Landlock can say.
+void allow_maildrops(Filter& f, bool file_rules) {
+  if (!file_rules) return;
+  f.allow_if(SCMP_SYS(openat), {equal32(2, O_RDWR | O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)});
+  f.allow_if(SCMP_SYS(openat), {equal32(2, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)});
+  f.allow_if(SCMP_SYS(openat), {equal32(2, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)});
+  f.allow_if(SCMP_SYS(unlinkat), {equal32(2, 0)});
+  f.allow_if(SCMP_SYS(newfstatat), {});
+  f.allow_if(SCMP_SYS(ftruncate), {});
+  f.allow_if(SCMP_SYS(fsync), {});
+  allow_fcntl(f, {F_SETLK});
+}
+
 // With connect, an accepted connection could be disconnected and connected to another place: it is given only
 // where Landlock says to which ports. Elsewhere the resolver is asked by UDP alone, with sendto.
 void allow_resolver(Filter& f, bool tcp_rules) {
@@ -264,6 +280,7 @@ int load_filter(const Row& row, const Paths& paths, int landlock) {
   if (row.calls & kDatabase) allow_database(f);
   if (row.calls & kBodies) allow_bodies(f, landlock > 0);
   if ((row.calls & kLogs) && landlock > 0) allow_logs(f);
+  if (row.calls & kMaildrops) allow_maildrops(f, landlock > 0);
   if (has_resolver(row, paths)) allow_resolver(f, landlock >= kTcpLandlock);
   if (row.calls & kConnect) allow_connect(f);
 #ifdef POST_OFFICE_SANITIZED
@@ -275,6 +292,7 @@ int load_filter(const Row& row, const Paths& paths, int landlock) {
 std::string what_is_off(const Row& row, const Paths& paths, int landlock) {
   if ((row.calls & kBodies) && landlock == 0) return "bodies over 64 KiB";
   if ((row.calls & kLogs) && landlock == 0) return "stories of messages";
+  if ((row.calls & kMaildrops) && landlock == 0) return "mail drops";
   if (has_resolver(row, paths) && landlock < kTcpLandlock) return "DNS over TCP";
   return {};
 }
@@ -331,6 +349,12 @@ bool add_rules(int ruleset, const RulesetAttr& all, const Row& row, const Paths&
   if (row.calls & kLogs) {
     std::uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
     if (!add_path(ruleset, paths.logs, access & all.handled_access_fs)) return false;
+  }
+  if (row.calls & kMaildrops) {
+    std::uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                           LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | kFsTruncate;
+    // A host without the directory has no mail drops, and its unix-deliver says so.
+    if (!add_path(ruleset, paths.maildrops, access & all.handled_access_fs) && errno != ENOENT) return false;
   }
   if ((row.calls & kConnect) && all.handled_access_net != 0) {
     NetPortAttr attr{kNetBindTcp, 0};
@@ -400,7 +424,7 @@ const Row* row(messages::Role role) {
 std::string calls_text(unsigned calls) {
   constexpr std::pair<Calls, const char*> kNames[] = {
       {kBase, "base"},         {kThreads, "threads"}, {kDatabase, "database"}, {kBodies, "bodies"},
-      {kResolver, "resolver"}, {kConnect, "connect"}, {kLogs, "logs"}};
+      {kResolver, "resolver"}, {kConnect, "connect"}, {kLogs, "logs"},         {kMaildrops, "maildrops"}};
   std::string out;
   for (auto [bit, name] : kNames) {
     if ((calls & bit) == 0) continue;

@@ -19,6 +19,7 @@ struct Paths {
   std::string secrets;                        ///< secrets/ of the spool
   std::string store;                          ///< store/ of the mailbox directory
   std::string logs;                           ///< the log directory
+  std::string maildrops;                      ///< /var/mail
   std::vector<std::uint16_t> resolver_ports;  ///< where DNS is asked over TCP; empty: no connect at all
 };
 
@@ -32,6 +33,7 @@ enum Calls : unsigned {
   kConnect =
       32,      ///< connections to any host and port; with or without Landlock, for it is what the row is for
   kLogs = 64,  ///< opening files of the log directory for reading; off without Landlock
+  kMaildrops = 128  ///< opening files of /var/mail, making and unlinking locks there; off without Landlock
 };
 
 /// One row. The text columns are printed in internals.7; `calls` is enforced, and so are the limits, by the

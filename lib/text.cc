@@ -245,4 +245,16 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
+bool is_unix_login(std::string_view login) {
+  constexpr std::size_t kLongestLogin = 32;
+  auto is_good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  if (login.empty() || login.size() > kLongestLogin || login[0] == '-' || login[0] == '.') return false;
+  for (char c : login)
+    if (!is_good(c)) return false;
+  return true;
+}
+
 }  // namespace po

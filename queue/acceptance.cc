@@ -118,8 +118,7 @@ class Recipients {
     }
     store::Waiting w;
     w.held = target.kind == directory::Target::Kind::kHeld;
-    w.hop =
-        w.held ? std::string(kLocalHop) : next_hop(*table_, target.address, out_.change.envelope.sender).name;
+    w.hop = hop_name(*table_, target, out_.change.envelope.sender);
     w.lane = lane_;
     w.next_ms = out_.change.arrival_ms;
     w.notify = r.notify;

@@ -15,9 +15,12 @@ using namespace po::messages;
 
 static constexpr std::size_t kHopsAtOnce = 500;
 static constexpr std::size_t kStartsAtOnce = 64;  // in one turn of the loop
+static constexpr std::uint64_t kBusyMs = 20;
 static constexpr auto kLook = std::chrono::milliseconds(1);
 static constexpr auto kReadAgain = std::chrono::minutes(10);
 static constexpr auto kPatience = std::chrono::minutes(40);  // a JobDone is promised within 30
+static constexpr auto kAbsence =
+    std::chrono::seconds(60);  // longer than the dispatcher takes to start one again
 static constexpr auto kRest = std::chrono::seconds(10);
 static constexpr unsigned kMostDeaths = 2;
 static constexpr std::size_t kMostDeathsKept = 10'000;
@@ -84,6 +87,7 @@ void Deliveries::add(Deliverer& deliverer) {
 }
 
 void Deliveries::remove(Deliverer& deliverer) {
+  if (deliverer.is_for_maildrops()) maildrops_seen_ = Clock::now();
   std::erase_if(desks_, [&](const Desk& d) { return d.deliverer == &deliverer; });
   for (auto at = asked_.begin(); at != asked_.end();) {
     auto next = std::next(at);
@@ -125,11 +129,12 @@ void Deliveries::check_patience() {
   }
 }
 
-/// The one with the fewest jobs; among equals the first, so that its connections are used again. One that
-/// gives its jobs back because it stops has few, and is left alone.
-Deliveries::Desk* Deliveries::idlest() {
+/// Of those of the kind, the one with the fewest jobs; among equals the first, so that its connections are
+/// used again. One that gives its jobs back because it stops has few, and is left alone.
+Deliveries::Desk* Deliveries::idlest(bool maildrops) {
   Desk* best = nullptr;
   for (Desk& d : desks_) {
+    if (d.deliverer->is_for_maildrops() != maildrops) continue;
     if (d.rests_until != Clock::time_point{} && Clock::now() < d.rests_until) continue;
     if (!d.deliverer->is_behind() && (best == nullptr || d.jobs < best->jobs)) best = &d;
   }
@@ -155,8 +160,8 @@ void Deliveries::pump() {
       {std::clamp<std::size_t>(settings->deliveries_at_once, 1, kJobsAtOnce * desks_.size()),
        std::max<std::size_t>(1, settings->deliveries_per_host)});
   for (std::size_t i = 0; i < kStartsAtOnce; ++i) {
-    Desk* desk = office_.may_begin_job() ? idlest() : nullptr;
-    if (desk == nullptr) {
+    bool free = idlest(false) != nullptr || idlest(true) != nullptr;
+    if (!free || !office_.may_begin_job()) {
       wake_.after(office_.parts.loop, std::chrono::milliseconds(10), [this] { pump(); });
       return;
     }
@@ -167,9 +172,40 @@ void Deliveries::pump() {
       continue;
     }
     if (!*start) return arm();
-    begin(std::move(**start), *desk);
+    Desk* desk = idlest((*start)->hop == kMaildropHop);
+    if (desk != nullptr) {
+      begin(std::move(**start), *desk);
+    } else {
+      wait_for_desk(**start);
+    }
   }
   wake_.after(office_.parts.loop, std::chrono::milliseconds(0), [this] { pump(); });
+}
+
+/// From now on the job is about these alone: others may have been claimed by somebody else.
+static void keep_numbers(const std::vector<WaitingRow>& rows, Scheduler::Start& start) {
+  start.recipients.clear();
+  for (const WaitingRow& row : rows) start.recipients.push_back(row.key.n);
+}
+
+/// There is none of the kind that this hop wants, or it is busy. Who waits for mail drops long after there
+/// was a unix-deliver is to hear of it.
+void Deliveries::wait_for_desk(const Scheduler::Start& start) {
+  bool busy = std::ranges::any_of(desks_, [&start](const Desk& d) {
+    return d.deliverer->is_for_maildrops() == (start.hop == kMaildropHop);
+  });
+  scheduler_.dropped(start, now_ms());
+  if (busy) return give_back(start, now_ms() + kBusyMs);
+  if (start.hop != kMaildropHop || Clock::now() - maildrops_seen_ < kAbsence)
+    return give_back(start, now_ms() + kSecondMs);
+  auto rows = rows_of(start);
+  auto head = office_.parts.store.head(start.id);
+  if (!rows || !head) return give_back(start, now_ms() + 10 * kSecondMs);
+  sort_out(start, *rows);
+  Running job{start, nullptr, std::move(*head), std::move(*rows), Clock::now()};
+  keep_numbers(job.rows, job.start);
+  settle_all(job, {0, Kind::kTemporary, false,
+                   "there is no unix-deliver process; post.office.conf has to say unix-deliver on", "4.3.5"});
 }
 
 void Deliveries::arm() {
@@ -219,12 +255,6 @@ void Deliveries::sort_out(const Scheduler::Start& start, std::vector<WaitingRow>
   }
 }
 
-/// From now on the job is about these alone: others may have been claimed by somebody else.
-static void keep_numbers(const std::vector<WaitingRow>& rows, Scheduler::Start& start) {
-  start.recipients.clear();
-  for (const WaitingRow& row : rows) start.recipients.push_back(row.key.n);
-}
-
 void Deliveries::begin(Scheduler::Start start, Desk& desk) {
   auto rows = rows_of(start);
   auto head = office_.parts.store.head(start.id);
@@ -240,16 +270,12 @@ void Deliveries::begin(Scheduler::Start start, Desk& desk) {
   sort_out(start, *rows);
   if (rows->empty()) return scheduler_.dropped(start, now_ms());
   Running job{std::move(start), desk.deliverer, std::move(*head), std::move(*rows), Clock::now()};
-  if (job.start.hop == kLocalHop) return settle_released(std::move(job));
-  auto hop = route(job);
-  if (!hop) {
+  if (job.start.hop == kLocalHop) {
     scheduler_.dropped(job.start, now_ms());
-    return give_back(job.start, now_ms() + 10 * kSecondMs);
+    return settle_released(std::move(job));
   }
-  if (job.rows.empty()) return scheduler_.dropped(job.start, now_ms());
-  keep_numbers(job.rows, job.start);
   std::uint32_t serial = ++serial_;
-  auto sent = send(serial, job, std::move(*hop));
+  auto sent = job.start.hop == kMaildropHop ? begin_maildrops(serial, job) : begin_by_smtp(serial, job);
   if (!sent) {
     if (office_.lost(sent.error())) return;
     office_.parts.log.event("unreadable").kv("id", job.start.id.text()).kv("why", sent.error().text);
@@ -258,6 +284,62 @@ void Deliveries::begin(Scheduler::Start start, Desk& desk) {
   if (!*sent) return;
   ++desk.jobs;
   running_.emplace(serial, std::move(job));
+}
+
+/// False: there is no job after all.
+store::Result<bool> Deliveries::begin_by_smtp(std::uint32_t serial, Running& job) {
+  auto hop = route(job);
+  if (!hop) {
+    scheduler_.dropped(job.start, now_ms());
+    give_back(job.start, now_ms() + 10 * kSecondMs);
+    return false;
+  }
+  if (job.rows.empty()) {
+    scheduler_.dropped(job.start, now_ms());
+    return false;
+  }
+  keep_numbers(job.rows, job.start);
+  return send(serial, job, std::move(*hop));
+}
+
+/// By the directory as it is now: whose account has no mail drop any more goes where its address leads.
+store::Result<bool> Deliveries::begin_maildrops(std::uint32_t serial, Running& job) {
+  MaildropJob frame;
+  Running others = job;
+  others.rows.clear();
+  std::erase_if(job.rows, [&](WaitingRow& row) {
+    auto found = office_.parts.routing.resolve(row.row.address, false);
+    if (!found) {
+      give_back_row(job.start, row.key.n, now_ms() + 10 * kSecondMs);
+      return true;
+    }
+    const auto& account = found->account;
+    if (account && account->unix_delivery && !account->unix_login.empty()) {
+      frame.recipients.push_back({row.key.n, account->unix_login, row.row.address});
+      return false;
+    }
+    others.rows.push_back(std::move(row));
+    return true;
+  });
+  if (!others.rows.empty()) {
+    keep_numbers(others.rows, others.start);
+    settle_released(std::move(others));
+  }
+  if (job.rows.empty()) {
+    scheduler_.dropped(job.start, now_ms());
+    return false;
+  }
+  keep_numbers(job.rows, job.start);
+  auto body = office_.parts.store.body(job.start.id);
+  if (!body) return tl::unexpected(body.error());
+  frame.id = job.start.id;
+  frame.sender = job.head.envelope.sender;
+  frame.arrival_ms = job.head.arrival_ms;
+  frame.size = job.head.size;
+  frame.in_file = static_cast<bool>(body->file);
+  frame.body = std::move(body->body);
+  job.by->send(serial, frame, std::move(body->file));
+  return true;
 }
 
 /// By the routing table as it is now: recipients that it leads elsewhere are moved, those with other options
@@ -350,7 +432,7 @@ static void release(WaitingRow& row, const directory::Resolution& found, const d
     return queue::fail(row, "bounced", "5.1.1", "nobody here has this address", verdicts);
   }
   // A row is one recipient: what it cannot become whole it does not become in part.
-  if (count(Target::Kind::kRemote) > 1 || count(Target::Kind::kHeld) > 0) {
+  if (count(Target::Kind::kRemote) + count(Target::Kind::kMaildrop) > 1 || count(Target::Kind::kHeld) > 0) {
     row.row.held = true;
     verdicts.lines.push_back(
         {"held", row.row.address,
@@ -361,7 +443,7 @@ static void release(WaitingRow& row, const directory::Resolution& found, const d
   }
   const Target* elsewhere = nullptr;
   for (const Target& target : found.targets) {
-    if (target.kind == Target::Kind::kRemote) elsewhere = &target;
+    if (target.kind == Target::Kind::kRemote || target.kind == Target::Kind::kMaildrop) elsewhere = &target;
     if (target.kind == Target::Kind::kMailbox) {
       s.change.deliveries.push_back(
           {target.account, row.row.notify, row.row.orcpt, prefix_lines(s.sender, row.row.address)});
@@ -374,16 +456,16 @@ static void release(WaitingRow& row, const directory::Resolution& found, const d
   }
   if (row.row.original.empty()) row.row.original = row.row.address;
   row.row.address = elsewhere->address;
-  row.row.hop = queue::next_hop(table, elsewhere->address, s.sender).name;
+  row.row.hop = hop_name(table, *elsewhere, s.sender);
   verdicts.later.push_back({row.key.n, std::move(row.row)});
 }
 
-/// Released by the Postmaster: the directory says where each goes now. What nobody has is returned.
+/// The directory says where each goes now: what the Postmaster released, and what has lost its mail drop. What
+/// nobody has is returned.
 void Deliveries::settle_released(Running job) {
-  scheduler_.dropped(job.start, now_ms());
   Settlement s;
   s.change.id = job.start.id;
-  s.hop = kLocalHop;
+  s.hop = job.start.hop;
   s.sender = job.head.envelope.sender;
   s.arrival_ms = job.head.arrival_ms;
   Verdicts verdicts;
@@ -599,7 +681,7 @@ po::Result<std::string> Deliveries::hop_by(std::string_view host, std::string_vi
 }
 
 void Deliveries::ask_hosts(const NextHop& hop, std::function<void(const Hosts&)> answer) {
-  Desk* desk = idlest();
+  Desk* desk = idlest(false);
   if (desk == nullptr || asked_.size() >= kMostAsked) {
     return answer({Kind::kTemporary, {"no deliverer is there to be asked"}});
   }

@@ -1,7 +1,8 @@
-// Hands the jobs that the scheduler starts to smtp-deliver processes, and has settled what they answer. A
-// recipient is in flight from the moment its job begins until what became of it is committed; a deliverer
-// that dies gives its recipients back. Also what administrators' commands ask of delivery. The deliverers
-// speak with strangers: their answers are checked, and one that makes no sense costs its sender the pipe.
+// Hands the jobs that the scheduler starts to smtp-deliver and unix-deliver processes, and has settled what
+// they answer. A recipient is in flight from the moment its job begins until what became of it is committed;
+// a deliverer that dies gives its recipients back. Also what administrators' commands ask of delivery. The
+// deliverers speak with strangers: their answers are checked, and one that makes no sense costs its sender
+// the pipe.
 #pragma once
 
 #include <array>
@@ -22,10 +23,13 @@
 
 namespace queue {
 
-/// The way to one smtp-deliver process.
+/// The way to one smtp-deliver or unix-deliver process.
 class Deliverer {
  public:
   virtual ~Deliverer() = default;
+  /// Whether it is unix-deliver: what it is sent are MaildropJobs alone.
+  [[nodiscard]] virtual bool is_for_maildrops() const = 0;
+  virtual void send(std::uint32_t serial, const po::messages::MaildropJob& job, po::Fd body) = 0;
   virtual void send(std::uint32_t serial, const po::messages::Job& job, po::Fd body) = 0;
   virtual void send(std::uint32_t serial, const po::messages::AskHosts& ask) = 0;
   /// It has not read what it was sent.
@@ -94,7 +98,8 @@ class Deliveries final : public DeliveryControl {
   void pump_soon();
   void arm();
   [[nodiscard]] Desk* desk_of(const Deliverer& deliverer);
-  [[nodiscard]] Desk* idlest();
+  [[nodiscard]] Desk* idlest(bool maildrops);
+  void wait_for_desk(const Scheduler::Start& start);
   void begin(Scheduler::Start start, Desk& desk);
   [[nodiscard]] store::Result<std::vector<store::WaitingRow>> rows_of(const Scheduler::Start& start);
   void sort_out(const Scheduler::Start& start, std::vector<store::WaitingRow>& rows);
@@ -102,6 +107,8 @@ class Deliveries final : public DeliveryControl {
   void move_rows(const Running& job, std::vector<store::Settle::Later> moved);
   void settle_released(Running job);
   store::Result<bool> send(std::uint32_t serial, Running& job, po::messages::NextHop hop);
+  store::Result<bool> begin_by_smtp(std::uint32_t serial, Running& job);
+  store::Result<bool> begin_maildrops(std::uint32_t serial, Running& job);
   void end_looped(const Running& job);
   void give_back(const Scheduler::Start& start, std::uint64_t due_ms);
   void give_back_row(const Scheduler::Start& start, std::uint32_t n, std::uint64_t due_ms);
@@ -118,7 +125,8 @@ class Deliveries final : public DeliveryControl {
   Scheduler scheduler_;
   Notices notices_;
   Settlements settlements_;
-  std::vector<Desk> desks_;  ///< the oldest first
+  std::vector<Desk> desks_;                          ///< the oldest first
+  Clock::time_point maildrops_seen_ = Clock::now();  ///< when there was a unix-deliver, or we began
   std::map<std::uint32_t, Running> running_;
   std::map<std::uint32_t, Asked> asked_;
   std::map<po::MessageId, unsigned> deaths_;  ///< deliverers that died over it

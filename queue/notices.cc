@@ -114,7 +114,7 @@ po::Result<store::Accept> Notices::notice(const Original& original, std::span<co
     store::Waiting w;
     w.address = target.address;
     if (target.address != to.sender) w.original = to.sender;
-    w.hop = next_hop(**table, target.address, {}).name;
+    w.hop = hop_name(**table, target, {});
     w.lane = lane_of(a.envelope);
     w.next_ms = a.arrival_ms;
     a.waiting.push_back(std::move(w));

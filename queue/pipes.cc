@@ -249,8 +249,8 @@ bool Pop3dPipe::on_expunge(Frame& frame) {
 
 // ---- DeliverPipe
 
-DeliverPipe::DeliverPipe(Office& office, Deliveries& deliveries, std::string name)
-    : Pipe(office, std::move(name)), deliveries_(deliveries) {
+DeliverPipe::DeliverPipe(Office& office, Deliveries& deliveries, std::string name, bool maildrops)
+    : Pipe(office, std::move(name)), deliveries_(deliveries), maildrops_(maildrops) {
   deliveries_.add(*this);
 }
 
@@ -259,6 +259,10 @@ DeliverPipe::~DeliverPipe() {
 }
 
 void DeliverPipe::send(std::uint32_t serial, const Job& job, Fd body) {
+  channel().send(serial, job, std::move(body));
+}
+
+void DeliverPipe::send(std::uint32_t serial, const MaildropJob& job, Fd body) {
   channel().send(serial, job, std::move(body));
 }
 

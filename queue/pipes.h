@@ -100,15 +100,18 @@ class Pop3dPipe final : public Pipe {
 
 class DeliverPipe final : public Pipe, public Deliverer {
  public:
-  DeliverPipe(Office& office, Deliveries& deliveries, std::string name);
+  DeliverPipe(Office& office, Deliveries& deliveries, std::string name, bool maildrops);
   ~DeliverPipe() override;
   void send(std::uint32_t serial, const po::messages::Job& job, po::Fd body) override;
+  void send(std::uint32_t serial, const po::messages::MaildropJob& job, po::Fd body) override;
   void send(std::uint32_t serial, const po::messages::AskHosts& ask) override;
+  [[nodiscard]] bool is_for_maildrops() const override { return maildrops_; }
   [[nodiscard]] bool is_behind() const override;
 
  private:
   bool on_frame(po::Frame& frame) override;
   Deliveries& deliveries_;
+  bool maildrops_;
 };
 
 /// wwwd's: orders, and nothing else.

@@ -39,7 +39,7 @@ static std::string_view tls_name(TlsLevel level) {
 }
 
 static std::string_view kind_name(Target::Kind kind) {
-  static constexpr std::string_view kNames[] = {"mailbox", "remote", "held"};
+  static constexpr std::string_view kNames[] = {"mailbox", "remote", "maildrop", "held"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -86,6 +86,10 @@ void RouteCommand::print_target(const Target& target, std::string& out) {
     case Target::Kind::kMailbox:
       out +=
           fmt::format("{}: into the mailbox of account {}\n", for_terminal(target.address), target.account);
+      return;
+    case Target::Kind::kMaildrop:
+      out +=
+          fmt::format("{}: into the mail drop of account {}\n", for_terminal(target.address), target.account);
       return;
     case Target::Kind::kHeld:
       out += fmt::format("{}: held for the Postmaster\n", for_terminal(target.address));

@@ -23,4 +23,12 @@ po::messages::NextHop next_hop(const directory::RoutingTable& table, std::string
   return table.next_hop(domain_part(address), domain_part(sender));
 }
 
+std::string hop_name(const directory::RoutingTable& table, const directory::Target& target,
+                     std::string_view sender) {
+  using Kind = directory::Target::Kind;
+  if (target.kind == Kind::kMaildrop) return std::string(kMaildropHop);
+  if (target.kind == Kind::kHeld) return std::string(kLocalHop);
+  return next_hop(table, target.address, sender).name;
+}
+
 }  // namespace queue

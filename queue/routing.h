@@ -26,6 +26,9 @@ struct Routing {
 /// When it is released, the directory is asked again. No literal and no domain looks so.
 inline constexpr std::string_view kLocalHop = "[local]";
 
+/// The hop of what goes into the mail drop of a user of this host: unix-deliver's.
+inline constexpr std::string_view kMaildropHop = "[maildrop]";
+
 /// Behind the last '@'; empty if there is none.
 [[nodiscard]] std::string_view domain_part(std::string_view address);
 
@@ -35,5 +38,9 @@ inline constexpr std::string_view kLocalHop = "[local]";
 /// Of a recipient elsewhere. `sender` empty for <>.
 [[nodiscard]] po::messages::NextHop next_hop(const directory::RoutingTable& table, std::string_view address,
                                              std::string_view sender);
+
+/// The name of the hop of a target that waits: not a mailbox.
+[[nodiscard]] std::string hop_name(const directory::RoutingTable& table, const directory::Target& target,
+                                   std::string_view sender);
 
 }  // namespace queue

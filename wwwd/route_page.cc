@@ -90,6 +90,10 @@ void write_target(Html& h, const Json& target) {
     std::uint64_t account = target["account"].count();
     h.open("p").text("Into the mailbox of ");
     h.link(fmt::format("/accounts/{}", account), fmt::format("account {}", account)).text(".").close("p");
+  } else if (kind == "maildrop") {
+    std::uint64_t account = target["account"].count();
+    h.open("p").text("Into the mail drop on this host of ");
+    h.link(fmt::format("/accounts/{}", account), fmt::format("account {}", account)).text(".").close("p");
   } else if (kind == "held") {
     h.element("p", "Held in the queue until the Postmaster decides.");
   } else {

@@ -36,11 +36,13 @@ struct Account {
   bool finger_allowed = true;       ///< Finger-Allowed: no means that finger knows nobody of this name
   bool system_password = false;     ///< Use-System-Password: logs in with the password of the system's user
   std::string system_user;          ///< System-User-Name, for that; empty: the POP login name
+  bool unix_delivery = false;       ///< mail goes into the mail drop of a user of this host
+  std::string unix_login;           ///< UNIX-Login-Name: that user
 
   auto fields() {
     return std::tie(id, name, addresses, from_rewrite, pop3_delivery, pop_login, mailbox_limit, forwarding,
                     locked, any_sender, access, finger, revision, finger_allowed, system_password,
-                    system_user);
+                    system_user, unix_delivery, unix_login);
   }
 };
 

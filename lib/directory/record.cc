@@ -68,7 +68,7 @@ std::string encode_account(const Account& account) {
   return out;
 }
 
-/// The record before fields were added at its end; those that came since have their defaults.
+/// The records before fields were added at their end; those that came since have their defaults.
 struct AccountV1 {
   Account& a;
   auto fields() {
@@ -76,10 +76,19 @@ struct AccountV1 {
                     a.forwarding, a.locked, a.any_sender, a.access, a.finger, a.revision);
   }
 };
+struct AccountV2 {
+  Account& a;
+  auto fields() {
+    return std::tuple_cat(AccountV1{a}.fields(),
+                          std::tie(a.finger_allowed, a.system_password, a.system_user));
+  }
+};
 
 po::Result<Account> decode_account(std::string_view octets) {
   Account account;
   if (AccountV1 old{account}; octets.starts_with('\1') && po::wire::decode(octets.substr(1), old))
+    return account;
+  if (AccountV2 old{account}; octets.starts_with('\2') && po::wire::decode(octets.substr(1), old))
     return account;
   if (octets.empty() || static_cast<std::uint8_t>(octets[0]) != kAccountVersion ||
       !po::wire::decode(octets.substr(1), account))

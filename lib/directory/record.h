@@ -19,7 +19,7 @@
 namespace directory::record {
 
 inline constexpr std::uint32_t kVersion = 1;
-inline constexpr std::uint8_t kAccountVersion = 2;
+inline constexpr std::uint8_t kAccountVersion = 3;
 /// The map is address space, not disk; the same in every process, so that it never has to move.
 inline constexpr std::size_t kMapSize = 64ULL << 30;
 inline constexpr unsigned kTableCount = 7;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "lib/address.h"
@@ -134,7 +135,7 @@ class Walk {
   Resolution out_;
   std::deque<Way> waiting_;
   std::set<std::uint64_t> entered_;  ///< accounts whose forwarding addresses wait or were followed
-  std::set<std::pair<std::uint64_t, std::string>> found_;
+  std::set<std::tuple<Target::Kind, std::uint64_t, std::string>> found_;
   std::optional<Verdict> fault_;
   std::string why_;
 };
@@ -204,7 +205,13 @@ bool Walk::rewrite(Way& way, const std::string& outgoing, std::vector<std::strin
 void Walk::enter(Account account, const Way& way) {
   ours(way);
   bool from_itself = way.from == account.id;
-  if (from_itself || account.id == kPostmaster || account.pop3_delivery || account.forwarding.empty()) {
+  bool dropped = account.unix_delivery && !account.unix_login.empty();
+  if (dropped) {
+    step("it goes into the mail drop of the host's user {}", account.unix_login);
+    add(Target::Kind::kMaildrop, account.id, way.address);
+  }
+  bool elsewhere = dropped || !account.forwarding.empty();
+  if (account.id == kPostmaster || account.pop3_delivery || !elsewhere || (from_itself && !dropped)) {
     step("it goes into the mailbox of account number {}", account.id);
     add(Target::Kind::kMailbox, account.id, way.address);
   }
@@ -274,9 +281,9 @@ void Walk::end_elsewhere(const Way& way, const std::string& domain) {
   add(Target::Kind::kRemote, 0, way.address);
 }
 
-/// A mailbox counts once, whatever address led to it.
+/// A mailbox, and a mail drop, counts once, whatever address led to it.
 void Walk::add(Target::Kind kind, std::uint64_t account, const std::string& address) {
-  if (!found_.emplace(account, account != 0 ? std::string() : address).second) return;
+  if (!found_.emplace(kind, account, account != 0 ? std::string() : address).second) return;
   out_.targets.push_back({kind, account, address});
 }
 

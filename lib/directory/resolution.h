@@ -22,9 +22,10 @@ namespace directory {
 /// One place where a copy goes.
 struct Target {
   enum class Kind : std::uint8_t {
-    kMailbox,  ///< of `account`
-    kRemote,   ///< to `address`, which is in no local domain
-    kHeld      ///< nobody has `address`; kept for the Postmaster to decide (Unknown-Local-Users: hold)
+    kMailbox,   ///< of `account`
+    kRemote,    ///< to `address`, which is in no local domain
+    kMaildrop,  ///< of the host's user that `account` names
+    kHeld       ///< nobody has `address`; kept for the Postmaster to decide (Unknown-Local-Users: hold)
   };
   Kind kind = Kind::kMailbox;
   std::uint64_t account = 0;

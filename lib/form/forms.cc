@@ -108,6 +108,18 @@ Section delivery() {
               .hint = {},
               .help = "The account also logs in with any of its addresses. Unique on the system.",
               .read = Who::kOwner};
+  Field unix_delivery =
+      yes_no("UNIX-Delivery", "yes or no",
+             "Put the account's mail into the mail drop of a user of this host, to be read with "
+             "programs there. Beside POP3-Delivery both get all of it.");
+  unix_delivery.default_value = "no";
+  unix_delivery.read = unix_delivery.change = Who::kOwner;
+  Field unix_login{.name = "UNIX-Login-Name",
+                   .type = Type::kLogin,
+                   .indent = true,
+                   .hint = {},
+                   .help = "The user of this host whose mail drop that is.",
+                   .read = Who::kOwner};
   Field size = kilobytes("Maximum-POP3-Mailbox-Size", 0, "number of kilobytes; [] for the system's limit",
                          "When the mailbox is full, new mail for the account is refused.");
   size.indent = true;
@@ -116,7 +128,8 @@ Section delivery() {
       list("Forwarding-Addresses", Type::kAddress, 1000, {}, "Mail is sent on to each of these.");
   forwarding.also = {"Forwarding-Address"};
   forwarding.read = forwarding.change = Who::kOwner;
-  return {"----- LOCAL DELIVERY INFORMATION -----", {pop3, login, size, forwarding}};
+  return {"----- LOCAL DELIVERY INFORMATION -----",
+          {pop3, login, size, unix_delivery, unix_login, forwarding}};
 }
 
 Section account_security() {

@@ -21,6 +21,7 @@ from dialogue import Closed, Pop3, Smtp
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("post.office", "accounts", "queue", "smtpd", "pop3d", "smtp-deliver", "fingerd", "sendmail")
 WEB_PROGRAMS = ("wwwd", "story")
+UNIX_PROGRAMS = ("unix-deliver", "maildrop")
 HOSTNAME = "mx.post.example"
 DOMAIN = "post.example"
 POSTMASTER_PASSWORD = "postmaster's own words"
@@ -86,7 +87,7 @@ def end_all_descendants():
 def reap():
     """Collects what dead dispatchers left to us. Only that: other children have an owner that waits."""
     for pid, (parent, name, state) in process_table().items():
-        if parent == os.getpid() and state == "Z" and name in (*PROGRAMS, *WEB_PROGRAMS) and pid not in DISPATCHERS:
+        if parent == os.getpid() and state == "Z" and name in (*PROGRAMS, *WEB_PROGRAMS, *UNIX_PROGRAMS) and pid not in DISPATCHERS:
             try:
                 os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
@@ -150,7 +151,7 @@ class Instance:
 
     def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, spool=None, log=None,
                  users_at_start=True, forms=None, sessions=2000, programs=None, launcher=(), network=None,
-                 address="127.0.0.1", ports=None, hostname=HOSTNAME, people=(), extra=(), web=False):
+                 address="127.0.0.1", ports=None, hostname=HOSTNAME, people=(), extra=(), web=False, unix=None):
         self.build = Path(build) if Path(build).is_absolute() else ROOT / build
         self.user = service_user()
         self.base = make_base(self.build)
@@ -166,11 +167,12 @@ class Instance:
         self.ports = ports or dict(zip(names, free_ports(len(names))))
         self.people = list(people)  # forms of accounts beside user1, user2, ...
         self.extra = list(extra)  # further lines of the configuration
+        self.unix = unix  # a UnixHost, whose mail drops it delivers into
         self.workers = {"smtpd": smtpd, "pop3d": pop3d}
         self.resolvers, self.sessions = list(resolvers), sessions
         self.users, self.next_user = users, 1
         self.forms = forms or {}
-        self.launcher = list(launcher)  # a program, with its options, that executes the dispatcher
+        self.launcher = [*launcher, *(unix.launcher if unix else ())]  # a program, with its options, that executes the dispatcher
         self.programs = programs or {}  # name -> file to be put in its place
         self.process = None
         self.output = None
@@ -187,6 +189,12 @@ class Instance:
             shutil.copyfile(self.programs.get(name, self.build / "bin" / name), target)
             # Not readable: not dumpable. A sanitizer reads its options in /proc/self/environ, which needs just that.
             target.chmod(0o755 if sanitized(self.build) else 0o711)
+        if self.unix:
+            self.extra.append("unix-deliver on")
+            for name in UNIX_PROGRAMS:
+                shutil.copyfile(self.build / "bin" / name, self.program / name)
+                (self.program / name).chmod(0o755 if sanitized(self.build) else 0o711)
+            self.unix.set_up(self.program / "maildrop")
         for folder in (self.spool, self.mailbox, self.log):
             folder.mkdir(mode=0o711, exist_ok=True)
             folder.chmod(0o711)

@@ -37,6 +37,9 @@ TEST_CASE("an empty file is the standard system") {
   CHECK(c.processes("smtp-deliver") == 2);
   CHECK(good("smtp-deliver 5\n").config.processes("smtp-deliver") == 5);
   CHECK(good("smtp-deliver off\n").config.processes("smtp-deliver") == 0);
+  CHECK(c.processes("unix-deliver") == 0);
+  CHECK(good("unix-deliver on\n").config.processes("unix-deliver") == 1);
+  CHECK(good("unix-deliver off\n").config.processes("unix-deliver") == 0);
   CHECK(c.run_path("pid") == "/var/spool/post.office/run/pid");
   CHECK(c.services[0].listen[0].text() == "0.0.0.0:25");
   CHECK(c.services[0].listen[1].text() == "[::]:25");
@@ -178,6 +181,7 @@ TEST_CASE("problems name the line") {
       {"smtp-deliver 0", "write off, or a number"},
       {"smtp-deliver 65", "write off, or a number"},
       {"smtp-deliver on", "write off, or a number"},
+      {"unix-deliver 2", "write on or off"},
       {"user mta\r", "carriage return"},
   };
   for (const Row& row : rows) {

@@ -23,8 +23,9 @@ namespace {
 using po::messages::Role;
 namespace sandbox = po::sandbox;
 
-const std::vector<Role> kRows = {Role::kAccounts,    Role::kQueue, Role::kSmtpd,   Role::kPop3d,
-                                 Role::kSmtpDeliver, Role::kWwwd,  Role::kFingerd, Role::kStory};
+const std::vector<Role> kRows = {Role::kAccounts, Role::kQueue,       Role::kSmtpd,
+                                 Role::kPop3d,    Role::kSmtpDeliver, Role::kWwwd,
+                                 Role::kFingerd,  Role::kStory,       Role::kUnixDeliver};
 
 #ifndef POST_OFFICE_SANITIZED  // that build leaves openings for the sanitizers' reports
 
@@ -33,15 +34,18 @@ struct TemporaryDirectory {
   TemporaryDirectory() {
     char name[] = "/tmp/sandbox_test.XXXXXX";
     path = mkdtemp(name);
-    for (const char* folder : {"/store", "/store/bodies", "/logs"}) mkdir((path + folder).c_str(), 0700);
+    for (const char* folder : {"/store", "/store/bodies", "/logs", "/maildrops"})
+      mkdir((path + folder).c_str(), 0700);
   }
   ~TemporaryDirectory() {
-    for (const char* folder : {"/store/bodies", "/store", "/logs", ""}) rmdir((path + folder).c_str());
+    for (const char* folder : {"/store/bodies", "/store", "/logs", "/maildrops", ""})
+      rmdir((path + folder).c_str());
   }
 };
 
 sandbox::Paths paths_below(const std::string& dir, bool resolver = false) {
-  sandbox::Paths p{dir + "/directory", dir + "/secrets", dir + "/store", dir + "/logs", {}};
+  sandbox::Paths p{dir + "/directory", dir + "/secrets",   dir + "/store",
+                   dir + "/logs",      dir + "/maildrops", {}};
   if (resolver) p.resolver_ports = {53};
   return p;
 }
@@ -117,7 +121,8 @@ TEST_CASE("what rests on Landlock alone is off without it") {
   // Where the running kernel has less than 3 or 4, more is off, by the same rule.
   std::vector<std::string> expected = {"queue: bodies over 64 KiB at 0", "smtpd: DNS over TCP at 0",
                                        "pop3d: DNS over TCP at 0",       "wwwd: DNS over TCP at 0",
-                                       "fingerd: DNS over TCP at 0",     "story: stories of messages at 0"};
+                                       "fingerd: DNS over TCP at 0",     "story: stories of messages at 0",
+                                       "unix-deliver: mail drops at 0"};
   REQUIRE(off.size() >= expected.size());
   CHECK(std::vector<std::string>(off.begin(), off.begin() + static_cast<std::ptrdiff_t>(expected.size())) ==
         expected);

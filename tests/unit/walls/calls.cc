@@ -53,11 +53,14 @@ bool given_bodies(const Row& row, int landlock) {
 bool given_logs(const Row& row, int landlock) {
   return (row.calls & po::sandbox::kLogs) != 0 && landlock > 0;
 }
-bool given_cut(const Row& row, int) {
-  return (row.calls & po::sandbox::kBodies) != 0;
+bool given_maildrops(const Row& row, int landlock) {
+  return (row.calls & po::sandbox::kMaildrops) != 0 && landlock > 0;
+}
+bool given_cut(const Row& row, int landlock) {
+  return (row.calls & po::sandbox::kBodies) != 0 || given_maildrops(row, landlock);
 }
 bool given_look(const Row& row, int landlock) {
-  return (row.calls & po::sandbox::kBodies) != 0 || given_logs(row, landlock);
+  return given_cut(row, landlock) || given_logs(row, landlock);
 }
 bool given_udp(const Row& row, int) {
   return (row.calls & po::sandbox::kResolver) != 0;
@@ -256,6 +259,7 @@ class List {
 // Flags are those that the filters of queue and story let through wherever they do, so that it is Landlock
 // that is tried.
 constexpr int kRead = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+constexpr int kAppend = O_RDWR | O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kList = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECTORY;  // as opendir has them
 constexpr int kMake = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 
@@ -304,6 +308,13 @@ void add_opens(List& l) {
       {"log directory, the list of files", "logs", kList, given_logs},
       {"log directory, a new file", "logs/new", kMake, nullptr},
       {"a file beside the log directory, from there", "logs/../outside", kRead, nullptr},
+      {"a mail drop, as it is written", "maildrops/jane", kAppend, given_maildrops},
+      {"a mail drop, to read", "maildrops/jane", kRead, given_maildrops},
+      {"a mail drop, to cut off", "maildrops/jane", O_RDWR | O_TRUNC, nullptr},
+      {"mail drops, a lock", "maildrops/new", kMake, given_maildrops},
+      {"mail drops, the list of files", "maildrops", kList, nullptr},
+      {"a file beside mail drops, from there", "maildrops/../outside", kAppend, nullptr},
+      {"secrets, as mail drops are written", "secrets/data.mdb", kAppend, nullptr},
       {"secrets, the list of files, as logs are listed", "secrets", kList, nullptr},
       {"spool, the list of files, as logs are listed", "run", kList, nullptr},
       {"log, to write over", "log", O_WRONLY, nullptr},
@@ -432,6 +443,7 @@ void add_changes(List& l) {
   };
   unlink("elsewhere", "outside", 0);
   unlink("a body", "store/bodies/old", 0, given_bodies);
+  unlink("a mail drop", "maildrops/jane", 0, given_maildrops);
   unlink("the store's tables", "store/data.mdb", 0);
   unlink("secrets", "secrets/data.mdb", 0);
   unlink("a folder", "tls", AT_REMOVEDIR);

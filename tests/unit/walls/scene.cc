@@ -24,12 +24,18 @@ namespace walls {
 using po::Fd;
 
 static constexpr const char* kFolders[] = {"directory", "secrets", "store", "store/bodies",
-                                           "run",       "tls",     "logs"};
-static constexpr const char* kFiles[] = {"directory/data.mdb",   "directory/lock.mdb",
-                                         "secrets/data.mdb",     "store/data.mdb",
-                                         "store/bodies/old",     "run/pid",
-                                         "tls/key.pem",          "log",
-                                         "logs/post.office.log", "outside"};
+                                           "run",       "tls",     "logs",  "maildrops"};
+static constexpr const char* kFiles[] = {"directory/data.mdb",
+                                         "directory/lock.mdb",
+                                         "secrets/data.mdb",
+                                         "store/data.mdb",
+                                         "store/bodies/old",
+                                         "run/pid",
+                                         "tls/key.pem",
+                                         "log",
+                                         "logs/post.office.log",
+                                         "maildrops/jane",
+                                         "outside"};
 
 [[noreturn]] static void die(const char* what) {
   std::perror(what);
@@ -160,8 +166,8 @@ void Scene::restore() const {
     if (st.st_uid != uid_ && uid_ != static_cast<uid_t>(-1) && fchown(fd.get(), uid_, uid_) != 0)
       die("fchown");
   }
-  for (const char* made :
-       {"new", "secrets/new", "store/new", "store/bodies/new", "directory/new", "logs/new"}) {
+  for (const char* made : {"new", "secrets/new", "store/new", "store/bodies/new", "directory/new", "logs/new",
+                           "maildrops/new"}) {
     std::error_code ignored;
     std::filesystem::remove_all(path(made), ignored);
   }

@@ -59,11 +59,8 @@ class Shared {
 
 static void confine_or_exit(const Scene& scene, const Walls& walls) {
   if (walls.row == nullptr) return;
-  po::sandbox::Paths paths{scene.path("directory"),
-                           scene.path("secrets"),
-                           scene.path("store"),
-                           scene.path("logs"),
-                           {scene.resolver_port()}};
+  po::sandbox::Paths paths{scene.path("directory"), scene.path("secrets"),   scene.path("store"),
+                           scene.path("logs"),      scene.path("maildrops"), {scene.resolver_port()}};
   auto confined = po::sandbox::confine(walls.row->role, paths, walls.landlock);
   if (confined) return;
   std::fprintf(stderr, "%s\n", confined.error().text.c_str());
