@@ -11,6 +11,7 @@
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
 #include "lib/exit_codes.h"
+#include "lib/text.h"
 #include "lib/tls.h"
 
 namespace dispatcher {
@@ -74,7 +75,7 @@ bool Supervisor::on_ask_saslauthd(Child& child, const Frame& frame) {
 /// Whoever asked may have died meanwhile; the next one asks for itself.
 bool Supervisor::on_make_maildrop(Child& child, const Frame& frame) {
   po::messages::MakeMaildrop wish;
-  if (!frame.decode(wish)) return false;
+  if (!frame.decode(wish) || !po::is_unix_login(wish.login)) return false;
   maildrops_.make(std::move(wish.login), [this, incarnation = child.incarnation,
                                           serial = frame.serial](const po::messages::MaildropMade& made) {
     for (Child& one : children_) {

@@ -664,27 +664,23 @@ struct JobDone {
 
 // ---- queue <-> unix-deliver
 
-struct MaildropRecipient {
-  std::uint32_t n = 0;  ///< its number in the message
-  std::string login;    ///< the user of this host, UNIX-Login-Name
-  std::string address;  ///< for Delivered-To
-  auto fields() { return std::tie(n, login, address); }
-};
-
-/// queue > unix-deliver: append this message to these mail drops. A body that is not in the frame rides along
-/// as a read-only file. Answer: JobDone, within 30 minutes; its hop is kServed or, at a stop, kUnseen. 16
-/// MiB.
+/// queue > unix-deliver: append this message to the mail drop of a user of this host. A body that is not in
+/// the frame rides along as a read-only file. Answer: JobDone, within 30 minutes; its hop is kServed or, at a
+/// stop, kUnseen. 16 MiB.
 struct MaildropJob {
   static constexpr std::uint16_t kType = 74;
   static constexpr std::uint32_t kMax = kMaxFrame;
   MessageId id;
   std::string sender;  ///< empty for <>
   std::uint64_t arrival_ms = 0;
-  std::vector<MaildropRecipient> recipients;
+  std::uint32_t n = 0;  ///< the recipient's number in the message
+  std::string login;    ///< the user, UNIX-Login-Name
+  std::string address;  ///< for Delivered-To
+  bool again = false;   ///< it was given out before, and no answer came: it may be there
   std::uint64_t size = 0;
   bool in_file = false;
   std::string body;
-  auto fields() { return std::tie(id, sender, arrival_ms, recipients, size, in_file, body); }
+  auto fields() { return std::tie(id, sender, arrival_ms, n, login, address, again, size, in_file, body); }
 };
 
 /// queue > smtp-deliver: which hosts would a message by this next hop be offered to? Answer: Hosts. 4 KiB.

@@ -51,9 +51,9 @@ void die(Log& log, std::string_view what, std::string_view why) {
 }
 
 /// The dispatcher alone speaks to a module: a terminal's Ctrl-C or a supervisor's signal to the group is for
-/// it.
+/// it. What may not be written is an error where it is written.
 static void ignore_signals() {
-  for (int s : {SIGPIPE, SIGINT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2}) signal(s, SIG_IGN);
+  for (int s : {SIGPIPE, SIGXFSZ, SIGINT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2}) signal(s, SIG_IGN);
 }
 
 Module Module::start_or_die(Role role) {

@@ -252,6 +252,7 @@ bool is_unix_login(std::string_view login) {
            c == '-' || c == '.';
   };
   if (login.empty() || login.size() > kLongestLogin || login[0] == '-' || login[0] == '.') return false;
+  if (login.ends_with(".lock")) return false;
   for (char c : login)
     if (!is_good(c)) return false;
   return true;

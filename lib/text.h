@@ -70,8 +70,8 @@ namespace po {
 [[nodiscard]] std::string_view trim(std::string_view text);
 
 /// Whether a user of this host may have the name (useradd(8)), and a mail drop that is called so: at most 32
-/// letters, digits, '_', '-' and '.', neither of the latter two first. maildrop-setuid/maildrop.cc asks the
-/// same.
+/// letters, digits, '_', '-' and '.', neither of the latter two first, and not ending in ".lock", as the lock
+/// of another's is called. maildrop-setuid/maildrop.cc asks the same.
 [[nodiscard]] bool is_unix_login(std::string_view login);
 
 }  // namespace po

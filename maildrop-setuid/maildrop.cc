@@ -12,20 +12,22 @@
 // clang-format off
 //  A  Somebody else calls it: its mode lets group mta alone execute it, and that group has no members.
 //  B  A name that leads elsewhere: letters, digits and "_-." only, no dot or hyphen first; so no '/', no "..".
-//  C  A link, or a file that is there: O_EXCL and O_NOFOLLOW, in a directory that was opened and looked at.
+//  C  A link, or a file that is there: linkat takes no name that is taken, in a directory that was looked at.
 //  D  A directory that others may change: it has to be root's, of group mail, and not writable for everybody.
 //  E  A mail drop for root or a user of the system: only numbers that people have, and only by their own name.
 //  F  The caller's descriptors, environment, umask and signal mask: closed, emptied and set. Its limits can
 //     make this fail, no more.
 //  G  The caller's signals while we work: real and saved ids become root's, and only root may signal those.
-//  H  A mail drop half made: until the owner is set, it is root's and empty; what fails takes it away.
-//  I  A user database that never answers: an alarm ends us, and nothing has been made then.
+//  H  A mail drop half made: it is a file without a name until it is the user's; what fails leaves nothing.
+//  I  A user database, or a disk, that never answers: an alarm ends us.
 // clang-format on
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,8 +48,10 @@ bool is_name(const char* name) {  // B
   size_t length = strlen(name);
   constexpr const char* kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
   constexpr const char* kMore = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  constexpr const char* kLock = ".lock";  // the drop of "jane.lock" would be the lock of jane's
+  bool is_lock = length >= strlen(kLock) && strcmp(name + length - strlen(kLock), kLock) == 0;
   return length >= 1 && length <= kLongestName && strchr(kFirst, name[0]) != nullptr &&
-         strspn(name, kMore) == length;
+         strspn(name, kMore) == length && !is_lock;
 }
 
 /// Nothing of the caller's stays: descriptors, environment, mask of signals, identity.
@@ -61,7 +65,7 @@ bool become_root_alone() {
   signal(SIGALRM, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   umask(077);
-  return setresgid(getegid(), getegid(), getegid()) == 0 && setresuid(0, 0, 0) == 0;  // G
+  return setresuid(0, 0, 0) == 0;  // G
 }
 
 /// The directory, if it is as it must be; -1 otherwise.
@@ -76,14 +80,16 @@ int open_directory(gid_t mail) {
   return -1;
 }
 
+/// The file has no name before it is all that it shall be.
 Exit make(int directory, const char* name, uid_t owner, gid_t mail) {
-  int drop = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0);  // C
-  if (drop < 0) return errno == ENOSPC || errno == EDQUOT || errno == EEXIST ? kNotNow : kRefused;
-  // H: its owner comes last, and with that no right is left that we would still need.
-  if (fchmod(drop, 0660) == 0 && fchown(drop, owner, mail) == 0 && fsync(drop) == 0 && fsync(directory) == 0)
-    return kMade;
-  unlinkat(directory, name, 0);
-  return kNotNow;
+  int drop = openat(directory, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0);
+  if (drop < 0) return errno == ENOSPC || errno == EDQUOT ? kNotNow : kRefused;
+  bool whole = fchmod(drop, 0660) == 0 && fchown(drop, owner, mail) == 0 && fsync(drop) == 0;  // H
+  char itself[32];
+  snprintf(itself, sizeof itself, "/proc/self/fd/%d", drop);
+  if (!whole || linkat(AT_FDCWD, itself, directory, name, AT_SYMLINK_FOLLOW) != 0) return kNotNow;  // C
+  fsync(directory);
+  return kMade;
 }
 
 }  // namespace
@@ -102,7 +108,6 @@ int main(int argc, char** argv) {
   if (strcmp(user->pw_name, argv[1]) != 0) return kNoUser;                    // E
   if (user->pw_uid < kLeastUser || user->pw_uid > kMostUser) return kNoUser;  // E
   uid_t owner = user->pw_uid;
-  alarm(0);
   int directory = open_directory(mail_gid);
   if (directory < 0) return kRefused;
   return make(directory, argv[1], owner, mail_gid);

@@ -1,5 +1,7 @@
 #include "queue/acceptance.h"
 
+#include <fmt/format.h>
+
 #include <unordered_set>
 
 #include "lib/checksum.h"
@@ -109,7 +111,10 @@ class Recipients {
           {target.account, r.notify, r.orcpt, prefix_lines(out_.change.envelope.sender, r.address)});
       return {};
     }
-    if (!seen_.insert(target.address).second) return {};
+    // A mail drop gets it once, whatever addresses led there.
+    bool maildrop = target.kind == directory::Target::Kind::kMaildrop;
+    std::string place = maildrop ? fmt::format("{} {}", kMaildropHop, target.account) : target.address;
+    if (!seen_.insert(std::move(place)).second) return {};
     if (!table_) {
       auto table = routing_.table();
       if (!table) return cannot_read();

@@ -40,6 +40,7 @@ Deliveries::Deliveries(Office& office)
           [this] { return chance(); }),
       notices_(office),
       settlements_(office, scheduler_, [this] { pump_soon(); }),
+      began_ms_(now_ms()),
       random_(now_ms() ^ (static_cast<std::uint64_t>(office.parts.incarnation) << 40)) {
   read_soon_.after(office.parts.loop, kLook, [this] { read_hops(); });
   patience_.every(office.parts.loop, std::chrono::minutes(1), [this] { check_patience(); });
@@ -141,6 +142,12 @@ Deliveries::Desk* Deliveries::idlest(bool maildrops) {
   return best;
 }
 
+/// What cannot go by SMTP now keeps its place: where there are such deliverers, one of them has to be free.
+bool Deliveries::any_free() {
+  bool smtp = std::ranges::any_of(desks_, [](const Desk& d) { return !d.deliverer->is_for_maildrops(); });
+  return idlest(!smtp) != nullptr;
+}
+
 Deliveries::Desk* Deliveries::desk_of(const Deliverer& deliverer) {
   auto at = std::ranges::find(desks_, &deliverer, &Desk::deliverer);
   return at == desks_.end() ? nullptr : &*at;
@@ -155,13 +162,14 @@ void Deliveries::pump_soon() {
 void Deliveries::pump() {
   if (stopping_ || desks_.empty()) return;
   auto settings = office_.parts.settings();
+  auto by_smtp = static_cast<std::size_t>(
+      std::ranges::count_if(desks_, [](const Desk& d) { return !d.deliverer->is_for_maildrops(); }));
   // No more than the deliverers work on at once: what waits in them would run out of our patience.
-  scheduler_.set_limits(
-      {std::clamp<std::size_t>(settings->deliveries_at_once, 1, kJobsAtOnce * desks_.size()),
-       std::max<std::size_t>(1, settings->deliveries_per_host)});
+  scheduler_.set_limits({std::clamp<std::size_t>(settings->deliveries_at_once, 1,
+                                                 kJobsAtOnce * std::max<std::size_t>(1, by_smtp)),
+                         std::max<std::size_t>(1, settings->deliveries_per_host)});
   for (std::size_t i = 0; i < kStartsAtOnce; ++i) {
-    bool free = idlest(false) != nullptr || idlest(true) != nullptr;
-    if (!free || !office_.may_begin_job()) {
+    if (!any_free() || !office_.may_begin_job()) {
       wake_.after(office_.parts.loop, std::chrono::milliseconds(10), [this] { pump(); });
       return;
     }
@@ -188,22 +196,26 @@ static void keep_numbers(const std::vector<WaitingRow>& rows, Scheduler::Start& 
   for (const WaitingRow& row : rows) start.recipients.push_back(row.key.n);
 }
 
-/// There is none of the kind that this hop wants, or it is busy. Who waits for mail drops long after there
-/// was a unix-deliver is to hear of it.
+/// There is none of the kind that this hop wants, or it is busy.
 void Deliveries::wait_for_desk(const Scheduler::Start& start) {
-  bool busy = std::ranges::any_of(desks_, [&start](const Desk& d) {
-    return d.deliverer->is_for_maildrops() == (start.hop == kMaildropHop);
-  });
-  scheduler_.dropped(start, now_ms());
-  if (busy) return give_back(start, now_ms() + kBusyMs);
-  if (start.hop != kMaildropHop || Clock::now() - maildrops_seen_ < kAbsence)
-    return give_back(start, now_ms() + kSecondMs);
+  bool maildrops = start.hop == kMaildropHop;
+  bool there = std::ranges::any_of(
+      desks_, [maildrops](const Desk& d) { return d.deliverer->is_for_maildrops() == maildrops; });
+  if (maildrops && !there && Clock::now() - maildrops_seen_ >= kAbsence) return end_without_desk(start);
+  for (std::uint32_t n : start.recipients) scheduler_.let_go({start.id, n});
+  scheduler_.put_off(start, now_ms() + (there ? kBusyMs : kSecondMs), now_ms());
+}
+
+/// Who waits for mail drops long after there was a unix-deliver is to hear of it, and whose account has none
+/// any more is not to wait.
+void Deliveries::end_without_desk(const Scheduler::Start& start) {
   auto rows = rows_of(start);
   auto head = office_.parts.store.head(start.id);
+  scheduler_.dropped(start, now_ms());
   if (!rows || !head) return give_back(start, now_ms() + 10 * kSecondMs);
   sort_out(start, *rows);
   Running job{start, nullptr, std::move(*head), std::move(*rows), Clock::now()};
-  keep_numbers(job.rows, job.start);
+  (void)keep_one_maildrop(job);
   settle_all(job, {0, Kind::kTemporary, false,
                    "there is no unix-deliver process; post.office.conf has to say unix-deliver on", "4.3.5"});
 }
@@ -302,44 +314,58 @@ store::Result<bool> Deliveries::begin_by_smtp(std::uint32_t serial, Running& job
   return send(serial, job, std::move(*hop));
 }
 
-/// By the directory as it is now: whose account has no mail drop any more goes where its address leads.
+/// By the directory as it is now: whose account has no mail drop any more goes where its address leads. One
+/// recipient for each job, so that an answer is about one drop.
 store::Result<bool> Deliveries::begin_maildrops(std::uint32_t serial, Running& job) {
-  MaildropJob frame;
-  Running others = job;
-  others.rows.clear();
-  std::erase_if(job.rows, [&](WaitingRow& row) {
-    auto found = office_.parts.routing.resolve(row.row.address, false);
-    if (!found) {
-      give_back_row(job.start, row.key.n, now_ms() + 10 * kSecondMs);
-      return true;
-    }
-    const auto& account = found->account;
-    if (account && account->unix_delivery && !account->unix_login.empty()) {
-      frame.recipients.push_back({row.key.n, account->unix_login, row.row.address});
-      return false;
-    }
-    others.rows.push_back(std::move(row));
-    return true;
-  });
-  if (!others.rows.empty()) {
-    keep_numbers(others.rows, others.start);
-    settle_released(std::move(others));
-  }
+  std::string login = keep_one_maildrop(job);
   if (job.rows.empty()) {
     scheduler_.dropped(job.start, now_ms());
     return false;
   }
-  keep_numbers(job.rows, job.start);
+  const WaitingRow& row = job.rows.front();
+  MaildropJob frame;
   auto body = office_.parts.store.body(job.start.id);
   if (!body) return tl::unexpected(body.error());
   frame.id = job.start.id;
   frame.sender = job.head.envelope.sender;
   frame.arrival_ms = job.head.arrival_ms;
+  frame.n = row.key.n;
+  frame.login = std::move(login);
+  frame.address = row.row.address;
+  // What came before this start may have been given out by an earlier process.
+  frame.again = deaths_.contains(frame.id) || frame.arrival_ms < began_ms_;
   frame.size = job.head.size;
   frame.in_file = static_cast<bool>(body->file);
   frame.body = std::move(body->body);
   job.by->send(serial, frame, std::move(body->file));
   return true;
+}
+
+/// The login of the one that is left in the job. The others are given back, or settled if they have no mail
+/// drop any more.
+std::string Deliveries::keep_one_maildrop(Running& job) {
+  std::string login;
+  Running others = job;
+  others.rows.clear();
+  std::erase_if(job.rows, [&](WaitingRow& row) {
+    auto found = office_.parts.routing.resolve(row.row.address, false);
+    std::uint64_t again_ms = found ? now_ms() : now_ms() + 10 * kSecondMs;
+    bool has_drop = found && found->account && found->account->unix_delivery;
+    if (found && !(has_drop && !found->account->unix_login.empty())) {
+      others.rows.push_back(std::move(row));
+      return true;
+    }
+    if (found && login.empty()) {
+      login = found->account->unix_login;
+      return false;
+    }
+    give_back_row(job.start, row.key.n, again_ms);
+    return true;
+  });
+  keep_numbers(job.rows, job.start);
+  keep_numbers(others.rows, others.start);
+  if (!others.rows.empty()) settle_released(std::move(others));
+  return login;
 }
 
 /// By the routing table as it is now: recipients that it leads elsewhere are moved, those with other options
@@ -431,6 +457,18 @@ static void release(WaitingRow& row, const directory::Resolution& found, const d
   if (count(Target::Kind::kHeld) == std::ssize(found.targets)) {
     return queue::fail(row, "bounced", "5.1.1", "nobody here has this address", verdicts);
   }
+  // The other ways of an account with a mail drop have got theirs when the message came.
+  bool had_drop = row.row.hop == kMaildropHop;
+  auto own = std::ranges::find_if(found.targets, [&found](const Target& t) {
+    return t.kind == Target::Kind::kMailbox && found.account && t.account == found.account->id;
+  });
+  if (had_drop && own != found.targets.end()) {
+    s.change.deliveries.push_back(
+        {own->account, row.row.notify, row.row.orcpt, prefix_lines(s.sender, row.row.address)});
+    verdicts.gone.push_back(row.key.n);
+    verdicts.lines.push_back({"delivered", row.row.address, "into a mailbox", "2.0.0", 0, row.row.attempts});
+    return;
+  }
   // A row is one recipient: what it cannot become whole it does not become in part.
   if (count(Target::Kind::kRemote) + count(Target::Kind::kMaildrop) > 1 || count(Target::Kind::kHeld) > 0) {
     row.row.held = true;
@@ -460,8 +498,8 @@ static void release(WaitingRow& row, const directory::Resolution& found, const d
   verdicts.later.push_back({row.key.n, std::move(row.row)});
 }
 
-/// The directory says where each goes now: what the Postmaster released, and what has lost its mail drop. What
-/// nobody has is returned.
+/// The directory says where each goes now: what the Postmaster released, and what has lost its mail drop.
+/// What nobody has is returned.
 void Deliveries::settle_released(Running job) {
   Settlement s;
   s.change.id = job.start.id;
@@ -662,9 +700,8 @@ po::Result<directory::Resolution> Deliveries::explain(std::string_view address) 
 
 NextHop Deliveries::next_hop(std::string_view address, std::string_view sender) const {
   auto found = office_.parts.routing.resolve(address, false);
-  bool ours = found && std::ranges::none_of(found->targets,
-                                            [](const Target& t) { return t.kind == Target::Kind::kRemote; });
-  if (ours) {
+  // An address of ours has rows of its own only where it is held, or has a mail drop.
+  if (found && found->verdict == directory::Verdict::kLocal) {
     NextHop hop;
     hop.name = kLocalHop;
     return hop;

@@ -99,7 +99,10 @@ class Deliveries final : public DeliveryControl {
   void arm();
   [[nodiscard]] Desk* desk_of(const Deliverer& deliverer);
   [[nodiscard]] Desk* idlest(bool maildrops);
+  [[nodiscard]] bool any_free();
   void wait_for_desk(const Scheduler::Start& start);
+  void end_without_desk(const Scheduler::Start& start);
+  std::string keep_one_maildrop(Running& job);
   void begin(Scheduler::Start start, Desk& desk);
   [[nodiscard]] store::Result<std::vector<store::WaitingRow>> rows_of(const Scheduler::Start& start);
   void sort_out(const Scheduler::Start& start, std::vector<store::WaitingRow>& rows);
@@ -127,6 +130,7 @@ class Deliveries final : public DeliveryControl {
   Settlements settlements_;
   std::vector<Desk> desks_;                          ///< the oldest first
   Clock::time_point maildrops_seen_ = Clock::now();  ///< when there was a unix-deliver, or we began
+  const std::uint64_t began_ms_;
   std::map<std::uint32_t, Running> running_;
   std::map<std::uint32_t, Asked> asked_;
   std::map<po::MessageId, unsigned> deaths_;  ///< deliverers that died over it

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "lib/text.h"
+#include "queue/routing.h"
 
 namespace queue {
 
@@ -103,7 +104,9 @@ class Judge {
   void delivered(const WaitingRow& row, Report report) {
     line("delivered", row, report);
     out_.gone.push_back(row.key.n);
-    if (!done_.dsn) tell(row, Action::kRelayed, std::move(report));
+    // A mail drop is where the message was to go (RFC 3461 5.1).
+    Action action = row.row.hop == kMaildropHop ? Action::kDelivered : Action::kRelayed;
+    if (!done_.dsn) tell(row, action, std::move(report));
   }
 
   void failed(const WaitingRow& row, const char* event, Report&& report) {

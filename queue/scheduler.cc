@@ -178,6 +178,15 @@ void Scheduler::dropped(const Start& job, std::uint64_t now_ms) {
   place(hop, now_ms);
 }
 
+void Scheduler::put_off(const Start& job, std::uint64_t until_ms, std::uint64_t now_ms) {
+  Hop& hop = hop_of(job.hop, now_ms);
+  release(job, hop, now_ms);
+  hop.spared_ms = std::max(hop.spared_ms, until_ms);
+  hop.due_ms = std::min(hop.due_ms, now_ms);
+  forget_rows(hop, now_ms);
+  place(hop, now_ms);
+}
+
 // ---- the next job
 
 store::Result<std::optional<Scheduler::Start>> Scheduler::next(std::uint64_t now_ms) {

@@ -75,6 +75,9 @@ class Scheduler {
   /// Nothing was seen of the hop: nobody was there to do the job, or who did it died.
   void dropped(const Start& job, std::uint64_t now_ms);
 
+  /// Nobody can do the job now, nor any other of its hop before `until_ms`.
+  void put_off(const Start& job, std::uint64_t until_ms, std::uint64_t now_ms);
+
   /// Keeps a recipient out of jobs. False: it is in flight.
   bool claim(const store::RecipientKey& key) { return taken_.insert(key).second; }
   /// Its row is as it shall be; note() says when it is due.

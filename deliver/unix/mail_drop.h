@@ -4,12 +4,12 @@
 // is; what could not be written to its end is taken back.
 //
 // What a crash leaves: a drop with a part of a message, or a message that nobody was told of, at its end, and
-// our LOGIN.lock, which says where that began. The next append() takes it back, if nothing else has come
-// behind it, and the message, which is delivered again, is there once. A loss of power may lose the lock and
-// leave the part.
+// our LOGIN.lock, which says where that began, in which boot of the host. The next append() takes it back, if
+// nothing else has come behind it. A lock of another boot says nothing any more: after a loss of power a part
+// of a message may stay, with the whole one behind it.
 //
-// No link is ever followed, and nothing is written that is not a plain file with one name, of group mail and
-// not of root, in a directory that is root's and not writable for everybody. Caller: server.cc.
+// No link is ever followed, and nothing is written that is not a plain file with one name, not root's, that
+// its group may write, in a directory that is root's and not writable for everybody. Caller: server.cc.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,10 @@ namespace unix_deliver {
 /// How an attempt ended.
 struct Attempt {
   enum class End : std::uint8_t {
-    kWritten,  ///< and synced
+    kWritten,  ///< and synced; or it was there already
     kAbsent,   ///< there is no such drop: maildrop can make it
     kLocked,   ///< another program has it: come again
-    kFailed    ///< `error` says why; the drop is as it was
+    kFailed    ///< `error` says why; the drop is as it was, unless `note` says otherwise
   };
   End end = End::kFailed;
   po::Error error;
@@ -38,19 +38,24 @@ struct Attempt {
 
 class MailDrops {
  public:
-  /// Opens the directory; to be called before the process is confined. A directory that is not as it must be
-  /// makes every attempt a temporary failure that says so.
+  /// Opens the directory and reads which boot of the host this is; to be called before the process is
+  /// confined. A directory that is not as it must be makes every attempt a temporary failure that says so.
   explicit MailDrops(std::string directory);
 
-  /// Gives what comes behind the first line piece by piece, in mbox format; an empty piece ends it. A failure
-  /// ends the attempt.
+  /// What comes behind the beginning, piece by piece, in mbox format; an empty piece ends it. A failure ends
+  /// the attempt.
   using Source = std::function<po::Result<std::string_view>()>;
-  /// `login`: is_unix_login() (lib/text.h). `first`: from_line().
-  [[nodiscard]] Attempt append(const std::string& login, const std::string& first, const Source& source);
+  struct Message {
+    std::string begins;  ///< from_line() and what tells this message from all others
+    Source rest;
+    bool again = false;  ///< it may be there already: looked for before it is written
+  };
+  /// `login`: is_unix_login() (lib/text.h).
+  [[nodiscard]] Attempt append(const std::string& login, const Message& message);
 
  private:
   class Drop;
-  std::string path_;
+  std::string path_, boot_;
   po::Fd directory_;
   std::string why_not_;
 };

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "lib/text.h"
+
 namespace unix_deliver {
 
 static constexpr std::string_view kFrom = "From ";
@@ -27,16 +32,32 @@ std::string trace_lines(std::string_view sender, std::string_view address) {
   return fmt::format("Return-Path: <{}>\nDelivered-To: {}\n", sender, address);
 }
 
+/// What mutt, Dovecot and others keep in a message's header.
+static constexpr std::string_view kReaders[] = {
+    "status:", "x-status:", "x-keywords:", "x-uid:", "x-imap:", "x-imapbase:", "content-length:"};
+
+/// Whether the start of a line may become "From " or such a field.
+bool MboxEncoder::may_become_more() const {
+  if (kFrom.starts_with(start_)) return true;
+  return in_header_ && std::any_of(std::begin(kReaders), std::end(kReaders), [this](std::string_view field) {
+           return po::equal_ignoring_case(field.substr(0, start_.size()), start_);
+         });
+}
+
 void MboxEncoder::put(char c, std::string& out) {
-  if (at_start_) {
-    start_ += c;
-    if (c != '\n' && start_.size() < kFrom.size() && kFrom.starts_with(start_)) return;
-    if (start_ == kFrom) out += '>';
-    out += start_;
-    start_.clear();
-  } else {
+  if (!at_start_) {
     out += c;
+    at_start_ = c == '\n';
+    return;
   }
+  if (c == '\n' && start_.empty()) in_header_ = false;
+  start_ += c;
+  bool is_readers = in_header_ && c == ':' && may_become_more();
+  if (c != '\n' && start_ != kFrom && !is_readers && may_become_more()) return;
+  if (start_ == kFrom) out += '>';
+  if (is_readers) out += "X-Old-";
+  out += start_;
+  start_.clear();
   at_start_ = c == '\n';
 }
 

@@ -1,7 +1,9 @@
 // A message in the mbox format, as procmail, mutt and Dovecot on Debian write and read it: a line "From
 // SENDER DATE", the message with the line ends of this host, a blank line. Lines of the message that begin
 // with "From " get a ">" before them; nothing takes it off again, as with all programs that write this
-// format. Pure. Caller: mail_drop.cc.
+// format. Fields in which programs that read such files keep what they know (Status, X-UID, Content-Length
+// and others) are a stranger's when they come with a message: "X-Old-" is put before them. Pure. Caller:
+// server.cc.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +31,9 @@ class MboxEncoder {
 
  private:
   void put(char c, std::string& out);
-  std::string start_;  ///< of the line, as long as it may become "From "
+  [[nodiscard]] bool may_become_more() const;
+  std::string start_;  ///< of the line, as long as it may become one that is changed
+  bool in_header_ = true;
   bool at_start_ = true;
   bool cr_ = false;
 };

@@ -1,14 +1,13 @@
-// The unix-deliver process: jobs of queue, one message for the mail drops of some users of this host. One
+// The unix-deliver process: jobs of queue, each a message for the mail drop of one user of this host. One
 // drop is written at a time, whole, between two turns of the loop; who finds a drop locked, or not there yet,
 // comes again. Caller: main.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <list>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "deliver/content.h"
@@ -37,27 +36,21 @@ class Server final : public po::ModuleHandler {
     std::uint32_t serial = 0;
     std::shared_ptr<const po::messages::MaildropJob> job;
     std::unique_ptr<deliver::Content> content;
-    po::messages::JobDone answer;
+    Clock::time_point not_before{};
+    std::optional<Clock::time_point> locked_since;
+    std::uint32_t asked = 0;              ///< the serial of MakeMaildrop, while its answer is awaited
+    std::optional<std::string> not_made;  ///< it was asked for; why it was not made, if it was not
   };
-  /// One recipient of a job.
-  struct Task {
-    std::shared_ptr<Job> job;
-    const po::messages::MaildropRecipient* to = nullptr;
-    Clock::time_point began{}, not_before{};
-    std::uint32_t asked = 0;  ///< the serial of MakeMaildrop, while its answer is awaited
-    bool made = false;        ///< it was asked for once: no second time
-  };
-  using TaskAt = std::list<Task>::iterator;
+  using JobAt = std::list<Job>::iterator;
 
   void connect_queue(po::Fd pipe);
   bool on_job(po::Frame& frame);
   void on_queue_gone();
   void work_soon();
   void work();
-  void attempt(TaskAt task);
-  void make_drop(Task& task);
-  void settle(TaskAt task, po::messages::JobOutcome outcome);
-  void answer(Job& job);
+  void attempt(JobAt job);
+  void make_drop(Job& job);
+  void settle(JobAt job, po::Kind kind, std::string words, std::string status, bool unseen = false);
   void give_all_back();
   void finish_if_idle();
 
@@ -65,8 +58,7 @@ class Server final : public po::ModuleHandler {
   MailDrops drops_;
   std::unique_ptr<po::Channel> queue_;
   po::LostPipe lost_pipe_;
-  std::list<Task> tasks_;
-  std::size_t jobs_ = 0;
+  std::list<Job> jobs_;
   std::uint64_t served_ = 0, failures_ = 0;
   bool stopping_ = false, reading_ = true;
   po::Event work_soon_, wake_, tick_, finish_;

@@ -55,6 +55,8 @@ class Dovecot(UnixTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.dovecot = None
+        cls.addClassCleanup(cls.end)
         cls.port, = free_ports(1)
         cls.view = View(cls.host.folder / "dovecot", ["dovecot-imapd"], {"dovecot/dovecot.conf": CONFIGURATION.format(port=cls.port)})
         run = cls.view.place("/run")
@@ -74,12 +76,10 @@ class Dovecot(UnixTest):
         cls.instance.until(serves, 60, "Dovecot to serve IMAP")
 
     @classmethod
-    def tearDownClass(cls):
-        try:
+    def end(cls):
+        if cls.dovecot:
             cls.dovecot.terminate()
             cls.dovecot.wait(60)
-        finally:
-            super().tearDownClass()
 
     def imap(self):
         imap = imaplib.IMAP4("127.0.0.1", self.port)

@@ -51,6 +51,8 @@ class Maildrop(unittest.TestCase):
 
     def test_a_somebody_else_calls_it(self):
         host = self.host()
+        self.assertEqual(host.maildrop("bob"), MADE)  # it can be reached
+        os.unlink(host.drops / "bob")
         for who in (["--reuid=nobody", "--regid=nogroup", "--clear-groups"], ["--reuid=20001", "--regid=20001", f"--groups={host.mail}"]):
             done = subprocess.run([*host.launcher, "setpriv", *who, host.program, "jane"], capture_output=True, text=True)
             self.assertEqual(done.returncode, 126, done.stderr)
@@ -64,7 +66,7 @@ class Maildrop(unittest.TestCase):
     def test_b_a_name_that_leads_elsewhere(self):
         host = self.host()
         for name in ("", ".", "..", "../jane", "../../tmp/jane", "/etc/passwd", "a/b", "jane/", ".jane", "-jane", "--help", "jane.", "x" * 33,
-                     "jane bob", "jane\n", "jane\t", "j\xe4ne", "jane:x", "jane;id", "$HOME", "*"):
+                     "jane bob", "jane\n", "jane\t", "j\xe4ne", "jane:x", "jane;id", "$HOME", "*", "jane.lock", ".lock"):
             with self.subTest(name=name):
                 self.assertIn(host.maildrop(name), (NO_USER,) if name == "jane." else (REFUSED,))
         self.assertEqual(host.maildrop(), REFUSED)

@@ -21,21 +21,20 @@ class UnixTest(SystemTest):
     @classmethod
     def setUpClass(cls):
         cls.host = UnixHost(Pool.build, **cls.options)
-        try:
-            cls.instance = Instance(Pool.build, users=60, unix=cls.host)
-            cls.instance.start()
-        except BaseException:
-            cls.host.close()
-            raise
+        cls.addClassCleanup(cls.host.close)
+        cls.instance = Instance(Pool.build, users=60, unix=cls.host)
+        cls.addClassCleanup(Pool.discard, cls.instance)
+        cls.addClassCleanup(cls.stop)
+        cls.instance.start()
 
     @classmethod
     def tearDownClass(cls):
-        try:
-            cls.instance.stop()
-            assert_no_crash(cls.instance)
-        finally:
-            Pool.discard(cls.instance)
-            cls.host.close()
+        pass
+
+    @classmethod
+    def stop(cls):
+        cls.instance.stop()
+        assert_no_crash(cls.instance)
 
     def setUp(self):
         super().setUp()
@@ -153,6 +152,56 @@ class UnixDelivery(UnixTest):
         self.until_there(1)
         self.until_there(1, "bob")
         self.assertEqual(self.messages("bob")[0]["delivered-to"], bob.address)
+
+    def test_two_addresses_of_one_account_are_one_message(self):
+        user = self.unix_user()
+        self.instance.account_set(user.address, Internet_Addresses=[user.address, f"second.{user.address}"])
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().cmd("MAIL FROM:<someone@elsewhere.example>", 250)
+            for address in (user.address, f"second.{user.address}"):
+                smtp.cmd(f"RCPT TO:<{address}>", 250)
+            smtp.cmd("DATA", 354)
+            smtp.send(b"Subject: once\r\n\r\nonce\r\n.\r\n")
+            smtp.expect(smtp.reply(), 250)
+            smtp.quit()
+        self.until_there(1)
+        self.instance.until(lambda: not self.waiting(user), 60, "the queue to be empty")
+        self.assertEqual(len(self.messages()), 1)
+
+    def test_many_at_once_for_a_user_whose_drop_is_not_there(self):
+        user = self.unix_user()
+        with self.instance.smtp() as smtp:
+            smtp.ehlo()
+            for i in range(30):
+                smtp.deliver(b"Subject: n%d\r\n\r\nx\r\n" % i, to=user.address)
+            smtp.quit()
+        self.until_there(30)
+
+    def test_a_locked_drop_is_one_users_matter(self):
+        jane, bob = self.unix_user(), self.unix_user("bob")
+        self.send(jane)
+        self.until_there(1)
+        (self.host.drops / "jane.lock").write_text("1\n")
+        for _ in range(40):
+            self.send(jane)
+        self.send(bob)
+        self.until_there(1, "bob")
+        (self.host.drops / "jane.lock").unlink()
+        self.retry(jane)
+        self.until_there(41)
+
+    def test_dsn_says_delivered(self):
+        sender, user = self.user(), self.unix_user()
+        with self.instance.submission(sender) as smtp:
+            smtp.cmd(f"MAIL FROM:<{sender.address}>", 250)
+            smtp.cmd(f"RCPT TO:<{user.address}> NOTIFY=SUCCESS", 250)
+            smtp.cmd("DATA", 354)
+            smtp.send(b"From: <%s>\r\nSubject: tell me\r\n\r\nx\r\n.\r\n" % sender.address.encode())
+            smtp.expect(smtp.reply(), 250)
+            smtp.quit()
+        self.until_there(1)
+        self.instance.until(lambda: self.instance.fetch_all(sender), 60, "the notice")
+        self.assertIn(b"\r\nAction: delivered\r\n", self.only_message(sender))
 
     def test_no_such_user_waits(self):
         user = self.unix_user("later")
@@ -328,3 +377,5 @@ class Off(SystemTest):
                             "the queue to say what is missing")
         self.instance.account_set(user.address, UNIX_Delivery="no", POP3_Delivery="yes")
         self.instance.command("queue", "retry", "--all")
+        self.instance.until(lambda: self.instance.fetch_all(user), 120, "it to come into the mailbox")
+        self.assertIn(b"Subject: x", self.only_message(user))

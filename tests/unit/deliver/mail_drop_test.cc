@@ -53,6 +53,12 @@ MailDrops::Source pieces(std::vector<std::string> all) {
   };
 }
 
+std::string boot() {
+  std::string out;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> out;
+  return out;
+}
+
 bool is_root() {
   if (geteuid() == 0) return true;
   std::puts("skipped: mail drops, without root");
@@ -67,7 +73,7 @@ TEST_CASE("mail drop: a message is appended behind a blank line, and the locks a
   MailDrops drops(d.path);
   for (const char* before : {"", "x\n\n", "x\n", "x", "\n"}) {
     d.write("jane", before);
-    auto a = drops.append("jane", kFirst, pieces({"Subject: 1\n", "\nbody\n\n"}));
+    auto a = drops.append("jane", {kFirst, pieces({"Subject: 1\n", "\nbody\n\n"})});
     CHECK(a.end == End::kWritten);
     std::string wanted = before;
     while (!wanted.empty() && wanted != "\n" && !wanted.ends_with("\n\n")) wanted += "\n";
@@ -81,7 +87,7 @@ TEST_CASE("mail drop: what is not as it must be is left alone") {
   if (!is_root()) return;
   Directory d;
   MailDrops drops(d.path);
-  auto append = [&](const char* login) { return drops.append(login, kFirst, pieces({"x\n\n"})); };
+  auto append = [&](const char* login) { return drops.append(login, {kFirst, pieces({"x\n\n"})}); };
   CHECK(append("nobody").end == End::kAbsent);
   d.write("victim", "secret");
   fs::create_symlink(d.path / "victim", d.path / "link");
@@ -108,10 +114,10 @@ TEST_CASE("mail drop: a directory that is not as it must be gets nothing") {
   Directory d;
   d.write("jane", "");
   CHECK(chmod(d.path.c_str(), 0777) == 0);
-  auto a = MailDrops(d.path).append("jane", kFirst, pieces({"x\n\n"}));
+  auto a = MailDrops(d.path).append("jane", {kFirst, pieces({"x\n\n"})});
   CHECK(a.end == End::kFailed);
   CHECK(a.error.text.find("written by everybody") != std::string::npos);
-  CHECK(MailDrops("/nowhere/at/all").append("jane", kFirst, pieces({"x\n\n"})).end == End::kFailed);
+  CHECK(MailDrops("/nowhere/at/all").append("jane", {kFirst, pieces({"x\n\n"})}).end == End::kFailed);
   CHECK(d.read("jane").empty());
 }
 
@@ -120,7 +126,7 @@ TEST_CASE("mail drop: others' locks are respected, forgotten ones are not") {
   Directory d;
   MailDrops drops(d.path);
   d.write("jane", "");
-  auto append = [&] { return drops.append("jane", kFirst, pieces({"x\n\n"})); };
+  auto append = [&] { return drops.append("jane", {kFirst, pieces({"x\n\n"})}); };
   d.write("jane.lock", "1\n", kUser);
   CHECK(append().end == End::kLocked);
   CHECK(fs::exists(d.path / "jane.lock"));
@@ -160,10 +166,11 @@ TEST_CASE("mail drop: what cannot be written to its end is taken back") {
   d.write("jane", "From x\n\nold\n\n");
   SECTION("the message cannot be read") {
     int calls = 0;
-    auto a = drops.append("jane", kFirst, [&]() -> po::Result<std::string_view> {
-      if (++calls == 1) return std::string_view("some of it\n");
-      return po::temporary("the message cannot be read");
-    });
+    MailDrops::Message message{kFirst, [&]() -> po::Result<std::string_view> {
+                                 if (++calls == 1) return std::string_view("some of it\n");
+                                 return po::temporary("the message cannot be read");
+                               }};
+    auto a = drops.append("jane", message);
     CHECK(a.end == End::kFailed);
     CHECK(a.error.text == "the message cannot be read");
   }
@@ -173,7 +180,7 @@ TEST_CASE("mail drop: what cannot be written to its end is taken back") {
     small.rlim_max = before.rlim_max;
     auto handler = std::signal(SIGXFSZ, SIG_IGN);
     CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
-    auto a = drops.append("jane", kFirst, pieces({std::string(1000, 'x') + "\n\n"}));
+    auto a = drops.append("jane", {kFirst, pieces({std::string(1000, 'x') + "\n\n"})});
     CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
     std::signal(SIGXFSZ, handler);
     CHECK(a.end == End::kFailed);
@@ -188,8 +195,8 @@ TEST_CASE("mail drop: what a crash left unfinished is taken back, once and only 
   Directory d;
   MailDrops drops(d.path);
   const std::string old = "From x\n\nold\n\n";
-  const std::string lock = "77\n" + std::to_string(old.size()) + "\n" + kFirst;
-  auto append = [&] { return drops.append("jane", kFirst, pieces({"new\n\n"})); };
+  const std::string lock = "77\n" + boot() + "\n" + std::to_string(old.size()) + "\n" + kFirst;
+  auto append = [&] { return drops.append("jane", {kFirst, pieces({"new\n\n"})}); };
   auto crashed = [&](const std::string& tail, const std::string& lock_text, uid_t owner) {
     d.write("jane", old + tail);
     d.write("jane.lock", lock_text, owner, 0400);
@@ -223,10 +230,40 @@ TEST_CASE("mail drop: what a crash left unfinished is taken back, once and only 
           old + kFirst + "half\n\n" + other + kFirst + "new\n\n");
   }
   SECTION("locks that say something else") {
-    for (const std::string text : {"", "77", "77\n", "77\nxyz\nFrom x", "77\n-5\nFrom ",
-                                   "77\n99999\nFrom x\n", "77\n0\nnot from\n", "77\n13\n"}) {
+    const std::string ours = "77\n" + boot() + "\n";
+    for (const std::string& text : {std::string(), std::string("77"), std::string("77\n"), ours,
+                                    ours + "xyz\nFrom x", ours + "-5\nFrom ", ours + "99999\nFrom x\n",
+                                    ours + "0\nnot from\n", ours + std::to_string(old.size()) + "\n"}) {
       CAPTURE(text);
       CHECK(crashed("kept\n\n", text, 0) == old + "kept\n\n" + kFirst + "new\n\n");
     }
   }
+  SECTION("another boot of the host, or another's lock that was forgotten") {
+    std::string before = "77\nanother\n" + std::to_string(old.size()) + "\n" + kFirst;
+    CHECK(crashed(kFirst + "whole\n\n", before, 0) == old + kFirst + "whole\n\n" + kFirst + "new\n\n");
+    d.write("jane", old + kFirst + "whole\n\n");
+    d.write("jane.lock", lock, kUser, 0400);
+    timespec long_ago[2] = {{time(nullptr) - 400, 0}, {time(nullptr) - 400, 0}};
+    CHECK(utimensat(AT_FDCWD, (d.path / "jane.lock").c_str(), long_ago, 0) == 0);
+    CHECK(append().end == End::kLocked);
+    CHECK(append().end == End::kWritten);
+    CHECK(d.read("jane") == old + kFirst + "whole\n\n" + kFirst + "new\n\n");
+  }
+}
+
+TEST_CASE("mail drop: what may be there already is looked for") {
+  if (!is_root()) return;
+  Directory d;
+  MailDrops drops(d.path);
+  std::string begins = kFirst + "Return-Path: <>\nReceived: id 77\n";
+  auto append = [&](bool again) { return drops.append("jane", {begins, pieces({"x\n\n"}), again}); };
+  d.write("jane", std::string(200'000, 'y') + "\n\n");
+  CHECK(append(true).end == End::kWritten);
+  auto size = d.read("jane").size();
+  auto a = append(true);
+  CHECK(a.end == End::kWritten);
+  CHECK(a.note == "it was there already");
+  CHECK(d.read("jane").size() == size);
+  CHECK(append(false).end == End::kWritten);
+  CHECK(d.read("jane").size() == size + begins.size() + 3);
 }

@@ -44,6 +44,11 @@ TEST_CASE("mbox: line ends are the host's, From is quoted, a blank line ends it"
       {"Fro", "Fro\n\n"},
       {"From ", ">From \n\n"},
       {"", "\n"},
+      {"Status: RO\r\nX-UID: 7\r\nstatus : x\r\nStatusquo: y\r\n\r\nStatus: z\r\n",
+       "X-Old-Status: RO\nX-Old-X-UID: 7\nstatus : x\nStatusquo: y\n\nStatus: z\n\n"},
+      {"A: b\r\nCONTENT-LENGTH:\r\n 5\r\nX-IMAPbase: 1 2\r\nX-IMAP: 3\r\n\r\n",
+       "A: b\nX-Old-CONTENT-LENGTH:\n 5\nX-Old-X-IMAPbase: 1 2\nX-Old-X-IMAP: 3\n\n\n"},
+      {"Sta", "Sta\n\n"},
   };
   for (const auto& c : cases) {
     for (std::size_t piece : {1, 2, 3, 1000}) {
