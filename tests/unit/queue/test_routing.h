@@ -11,7 +11,10 @@ namespace queue::testing {
 
 /// "u7@...": the mailbox of account 7; "far...": elsewhere; "two@...": u1's mailbox and far@away.example;
 /// "many@...": u1's mailbox and two addresses elsewhere;
-/// "held...": nobody's, held; "gone...": nobody's; "down...": the directory is away.
+/// "d7@...": the mail drop of account 7's user u7, which "drops" can take away; "both7@...": that and its
+/// mailbox; "held...": nobody's, held; "gone...": nobody's; "down...": the directory is away.
+inline bool drops = true;
+
 inline po::Result<directory::Resolution> resolve(std::string_view address) {
   using directory::Target;
   directory::Resolution r;
@@ -29,6 +32,15 @@ inline po::Result<directory::Resolution> resolve(std::string_view address) {
     r.targets = {{Target::Kind::kMailbox, 1, std::string(address)},
                  {Target::Kind::kRemote, 0, "far@away.example"},
                  {Target::Kind::kRemote, 0, "far@other.example"}};
+  } else if (address.starts_with("d") || address.starts_with("both")) {
+    bool both = address.starts_with("both");
+    std::uint64_t account = std::stoull(std::string(address.substr(both ? 4 : 1)));
+    r.account.emplace();
+    r.account->id = account;
+    r.account->unix_delivery = drops;
+    r.account->unix_login = "u" + std::to_string(account);
+    if (drops) r.targets.push_back({Target::Kind::kMaildrop, account, std::string(address)});
+    if (both || !drops) r.targets.push_back({Target::Kind::kMailbox, account, std::string(address)});
   } else if (address.starts_with("held")) {
     r.targets = {{Target::Kind::kHeld, 0, std::string(address)}};
   } else {
