@@ -58,6 +58,10 @@ class UnixHost:
         """What puts a program into the view."""
         return ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--"]
 
+    def as_user(self, uid, gid):
+        """Another user, without any capability at the moment in which a program is started (setpriv keeps them so long)."""
+        return [*self.launcher[:-1], f"--setuid={uid}", f"--setgid={gid}", "--"]
+
     def as_mta(self, *more):
         """As the dispatcher starts it: no capability but that one can be had again."""
         return [*self.launcher, "setpriv", "--reuid=mta", "--regid=mta", f"--groups={self.mail}", "--bounding-set=-all,+chown", *more]
