@@ -13,8 +13,6 @@
 #include <optional>
 #include <utility>
 
-#include "lib/text.h"
-
 namespace unix_deliver {
 
 using End = Attempt::End;
@@ -94,7 +92,7 @@ static std::string fault_of_directory(const std::string& path, int fd) {
 static std::string boot_id() {
   po::Fd file(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
   std::string out = file ? read_at(file.get(), 0, 64) : std::string();
-  return std::string(po::trim(out));
+  return out.substr(0, out.find('\n'));
 }
 
 MailDrops::MailDrops(std::string directory)
