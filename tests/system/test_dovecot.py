@@ -124,7 +124,8 @@ class Dovecot(UnixTest):
             ended.set()
             reader.join()
         self.assertEqual(sorted(seen), sorted(["first", *(f"m{i}" for i in range(total))]))
-        self.assertEqual(self.messages(), [])
+        # Dovecot's own: what it knows of an empty folder.
+        self.assertEqual([m["subject"] for m in self.messages() if "FOLDER INTERNAL DATA" not in m["subject"]], [])
         wrong = [line for line in self.log.read_text().splitlines() if "Error" in line or "Panic" in line or "Fatal" in line]
         self.assertEqual(wrong, [])
 
