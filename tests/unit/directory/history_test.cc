@@ -180,18 +180,23 @@ TEST_CASE("a directory of an older release: accounts makes the new tables, reade
   put(office, history_of_account(1), revision("a"));
 }
 
-TEST_CASE("an account record of the first version is read, with defaults for what came since") {
+TEST_CASE("an account record of an older version is read, with defaults for what came since") {
   Account a = account("a@x.org");
   a.finger_allowed = false;
   std::string octets = record::encode_account(a);
-  // What version 2 put at the end: two booleans and an empty string.
-  std::string old = "\1" + octets.substr(1, octets.size() - 1 - 6);
-  auto read = record::decode_account(old);
-  REQUIRE(read);
-  CHECK(read->addresses == a.addresses);
-  CHECK(read->finger_allowed);
-  CHECK_FALSE(read->system_password);
-  CHECK_FALSE(record::decode_account(old.substr(0, old.size() - 1)));
+  // What version 3 put at the end, a boolean and an empty string, and version 2, two booleans and an empty
+  // string.
+  std::string second = "\2" + octets.substr(1, octets.size() - 1 - 5);
+  std::string first = "\1" + octets.substr(1, octets.size() - 1 - 5 - 6);
+  for (const std::string& old : {first, second}) {
+    auto read = record::decode_account(old);
+    REQUIRE(read);
+    CHECK(read->addresses == a.addresses);
+    CHECK(read->finger_allowed == (old == first));
+    CHECK_FALSE(read->system_password);
+    CHECK_FALSE(read->unix_delivery);
+    CHECK_FALSE(record::decode_account(old.substr(0, old.size() - 1)));
+  }
 }
 
 TEST_CASE("a number that was never given may be chosen, one that an account has may not") {
