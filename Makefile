@@ -62,7 +62,7 @@ directory_LD := -llmdb -lfmt
 form_LD      := -lfmt
 
 # ---- programs: folder, libraries in link order ---------------------------------------------------------------------
-PROGRAMS := post.office accounts queue smtpd pop3d wwwd smtp-deliver unix-deliver fingerd story
+PROGRAMS := post.office accounts queue smtpd pop3d wwwd smtp-deliver unix-deliver lmtp-deliver fingerd story
 post.office_DIR := dispatcher
 accounts_DIR    := accounts
 queue_DIR       := queue
@@ -73,6 +73,8 @@ smtp-deliver_DIR := deliver
 fingerd_DIR     := fingerd
 
 unix-deliver_SRC := $(wildcard deliver/unix/*.cc) deliver/content.cc deliver/to_7bit.cc
+lmtp-deliver_SRC := $(wildcard deliver/lmtp/*.cc) \
+  $(addprefix deliver/,connection.cc content.cc hosts.cc pool.cc reply.cc smtp_client.cc to_7bit.cc)
 # two programs of one folder, each with its own main
 post.office_SRC := $(filter-out dispatcher/story_main.cc,$(wildcard dispatcher/*.cc))
 story_SRC       := $(addprefix dispatcher/,trace.cc trace_task.cc story_server.cc story_main.cc)
@@ -85,6 +87,7 @@ pop3d_LIBS       := directory net mail core
 wwwd_LIBS        := form directory net mail core
 smtp-deliver_LIBS := net mail core
 unix-deliver_LIBS := mail core
+lmtp-deliver_LIBS := net mail core
 story_LIBS       := mail core
 fingerd_LIBS     := directory net mail core
 # post.office runs account and form commands itself on a stopped system
@@ -162,7 +165,7 @@ unit_smtpd_DIRS      := smtpd
 unit_sendmail_DIRS   := smtpd/sendmail
 unit_pop3d_DIRS      := pop3d
 unit_wwwd_DIRS       := wwwd
-unit_deliver_DIRS    := deliver deliver/unix
+unit_deliver_DIRS    := deliver deliver/unix deliver/lmtp
 unit_fingerd_DIRS    := fingerd
 unit_dispatcher_DIRS := dispatcher accounts
 

@@ -60,7 +60,7 @@ std::uint32_t Server::administer(po::messages::Verb verb) {
 void Server::ask_for_saslauthd(Authenticator::Connected connected) {
   std::uint32_t serial = module_.control().next_serial();
   asked_saslauthd_[serial] = std::move(connected);
-  module_.control().send(serial, po::messages::AskSaslauthd{});
+  module_.control().send(serial, po::messages::AskConnection{});
 }
 
 void Server::on_listen(const po::messages::Listen& listen, po::Fd socket) {
@@ -80,7 +80,7 @@ bool Server::on_control(po::Frame& frame) {
     administration_.set_facts(std::move(facts));
     return true;
   }
-  if (frame.is<po::messages::SaslauthdConnection>()) return on_saslauthd(frame);
+  if (frame.is<po::messages::LocalConnection>()) return on_saslauthd(frame);
   po::messages::AdministerAnswer answer;
   if (!frame.decode(answer)) return false;
   commands_.on_administered(frame.serial, answer);
@@ -89,7 +89,7 @@ bool Server::on_control(po::Frame& frame) {
 }
 
 bool Server::on_saslauthd(po::Frame& frame) {
-  po::messages::SaslauthdConnection answer;
+  po::messages::LocalConnection answer;
   auto asked = asked_saslauthd_.find(frame.serial);
   if (!frame.decode(answer) || asked == asked_saslauthd_.end()) return false;
   Authenticator::Connected connected = std::move(asked->second);

@@ -53,11 +53,15 @@ void Connection::start() {
   connected_.on_writable(loop_, socket_.get(), [this] { on_connected(); });
 }
 
+void Connection::start(po::Fd connected) {
+  stream_ = std::make_unique<po::Stream>(loop_, std::move(connected), *this);
+}
+
 void Connection::on_connected() {
   int error = po::socket_option(socket_.get(), SO_ERROR).value_or(EIO);
   if (error != 0) return cannot_connect(error);
   connected_.cancel();
-  stream_ = std::make_unique<po::Stream>(loop_, std::move(socket_), *this);
+  start(std::move(socket_));
   progress_ = Clock::now();
 }
 

@@ -60,6 +60,8 @@ class Connection final : public po::StreamHandler {
   /// Who hears from now on; null: nobody, and what fails is seen by usable().
   void set_user(ConnectionUser* user) { user_ = user; }
   void start();
+  /// On a connection that somebody else made; the place says nothing then.
+  void start(po::Fd connected);
   /// Only when usable(). The content must live until the transaction ends.
   void carry(Mail mail, Content& content);
   void quit();

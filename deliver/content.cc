@@ -10,6 +10,8 @@
 namespace deliver {
 
 std::string_view Content::piece(std::uint64_t offset) {
+  if (offset < before_.size()) return std::string_view(before_).substr(offset);
+  offset -= before_.size();
   if (!file_) return std::string_view(*body_).substr(std::min<std::size_t>(offset, body_->size()));
   if (offset >= size_) return {};
   buffer_.resize(std::min<std::uint64_t>(kPiece, size_ - offset));

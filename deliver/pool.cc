@@ -51,13 +51,17 @@ Connection* Pool::take(const std::string& key) {
 }
 
 Connection& Pool::open(Connection::Place place, Terms terms, std::shared_ptr<const po::TlsContext> tls,
-                       ConnectionUser& user) {
+                       ConnectionUser& user, po::Fd connected) {
   ++hops_[place.key].connections;
   auto made = std::make_unique<Connection>(loop_, *this, std::move(place), std::move(terms), std::move(tls));
   Connection& c = *made;
   all_.emplace(&c, std::move(made));
   c.set_user(&user);
-  c.start();
+  if (connected) {
+    c.start(std::move(connected));
+  } else {
+    c.start();
+  }
   return c;
 }
 

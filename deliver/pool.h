@@ -54,9 +54,10 @@ class Pool final : public ConnectionOwner {
 
   /// A connection that waits, without user; null: there is none.
   [[nodiscard]] Connection* take(const std::string& key);
-  /// A new one, which begins to connect.
+  /// A new one, which begins to connect; or by one that somebody else has connected.
   [[nodiscard]] Connection& open(Connection::Place place, Terms terms,
-                                 std::shared_ptr<const po::TlsContext> tls, ConnectionUser& user);
+                                 std::shared_ptr<const po::TlsContext> tls, ConnectionUser& user,
+                                 po::Fd connected = {});
   /// It is needed no more: kept, or ended with QUIT.
   void give(Connection& connection);
   /// Ends those that wait, and keeps none from now on.

@@ -152,7 +152,10 @@ void SmtpClient::on_reply(const Reply& reply, Actions& actions) {
   if (state_ != State::kMail) return on_session_reply(reply, actions);
   bool early = body_ == Body::kOpen && (expected_.empty() || expected_.front() == Step::kEnd);
   if (early || expected_.empty()) {
-    if (!reply.positive() && reply.code != kServiceCloses) settle_rest(theirs(reply, kind_of(reply)));
+    // An early answer of a store is about one recipient, and of several nobody knows which.
+    bool about_all = !terms_.lmtp || count(kTaken) == 1;
+    if (about_all && !reply.positive() && reply.code != kServiceCloses)
+      settle_rest(theirs(reply, kind_of(reply)));
     return fail_by(reply, actions);
   }
   Step step = expected_.front();
@@ -179,7 +182,8 @@ void SmtpClient::on_session_reply(const Reply& reply, Actions& actions) {
 
 void SmtpClient::greet(State with, Actions& actions) {
   state_ = with;
-  say((with == State::kEhlo ? "EHLO " : "HELO ") + terms_.helo + "\r\n", actions);
+  const char* hello = with == State::kHelo ? "HELO " : terms_.lmtp ? "LHLO " : "EHLO ";
+  say(hello + terms_.helo + "\r\n", actions);
 }
 
 void SmtpClient::on_greeting(const Reply& reply, Actions& actions) {
@@ -188,9 +192,12 @@ void SmtpClient::on_greeting(const Reply& reply, Actions& actions) {
 }
 
 void SmtpClient::on_ehlo(const Reply& reply, Actions& actions) {
-  if (reply.permanent() && state_ == State::kEhlo && !tls_) return greet(State::kHelo, actions);
+  if (reply.permanent() && state_ == State::kEhlo && !tls_ && !terms_.lmtp)
+    return greet(State::kHelo, actions);
   if (!reply.positive()) return fail_by(reply, actions);
   ext_ = state_ == State::kEhlo ? parse_extensions(reply.lines) : Extensions{};
+  // With a store the message is at its end, whoever could tell of that: we do.
+  if (terms_.lmtp) ext_.dsn = false;
   after_ehlo(actions);
 }
 
@@ -337,7 +344,8 @@ bool SmtpClient::may_send(Step step) const {
       return ext_.pipelining || (all_answered && !mail_refused_);
     case Step::kData:
       if (all_answered) return count(kTaken) > 0;
-      return ext_.pipelining && (!by_bdat() || mail_.job->size <= kAhead);
+      // How many answers its end has is known when all recipients have theirs.
+      return !terms_.lmtp && ext_.pipelining && (!by_bdat() || mail_.job->size <= kAhead);
     case Step::kEnd:
       break;
   }
@@ -368,7 +376,7 @@ void SmtpClient::send_steps(Actions& actions) {
         body = by_bdat();
         out += body ? "BDAT " + std::to_string(mail_.job->size) + " LAST\r\n" : "DATA\r\n";
         next_ = Step::kEnd;
-        expected_.push_back(body ? Step::kEnd : Step::kData);
+        body ? expect_end() : expected_.push_back(Step::kData);
         break;
       case Step::kEnd:
         break;
@@ -471,11 +479,20 @@ void SmtpClient::on_data_reply(const Reply& reply, Actions& actions) {
   finish(actions);
 }
 
+/// One answer; of a store one for each recipient that it took, in their order (RFC 2033 4.2).
+void SmtpClient::expect_end() {
+  expected_.insert(expected_.end(), terms_.lmtp ? count(kTaken) : 1, Step::kEnd);
+}
+
 void SmtpClient::on_end_reply(const Reply& reply, Actions& actions) {
   if (reply.code / 100 == 3) return fail_by(reply, actions);
   // After DATA the transaction is over, whatever was said; after a BDAT that failed nobody knows (RFC 3030
   // 2).
-  mail_taken_ = by_bdat() && !reply.positive();
+  must_reset_ = must_reset_ || (by_bdat() && !reply.positive());
+  mail_taken_ = false;
+  // Who closes says it once, for all that are left.
+  if (!expected_.empty() && reply.code != kServiceCloses)
+    return settle_next_taken(theirs(reply, kind_of(reply)));
   settle_rest(theirs(reply, kind_of(reply)));
   dsn_ = reply.positive() && ext_.dsn;
   finish(actions);
@@ -525,7 +542,7 @@ void SmtpClient::body_end(Actions& actions) {
   }
   dots_.finish(out.octets);
   actions.emplace_back(std::move(out));
-  expected_.push_back(Step::kEnd);
+  expect_end();
 }
 
 // ---- its end
@@ -538,6 +555,11 @@ void SmtpClient::settle(std::size_t i, const Outcome& outcome) {
   verdicts_[i] = kSettled;
   outcomes_.push_back(outcome);
   outcomes_.back().n = mail_.job->recipients[mail_.recipients[i]].n;
+}
+
+void SmtpClient::settle_next_taken(const Outcome& outcome) {
+  auto next = std::find(verdicts_.begin(), verdicts_.end(), kTaken);
+  settle(static_cast<std::size_t>(next - verdicts_.begin()), outcome);
 }
 
 /// All that wait for an answer to MAIL, DATA or the end.
@@ -572,7 +594,9 @@ void SmtpClient::fail_by(const Reply& reply, Actions& actions) {
   // What neither refuses nor makes sense here is an error of the host's, not a verdict on the mail.
   bool sense = reply.transient() || reply.permanent();
   bool greeting = state_ == State::kGreeting || state_ == State::kEhlo || state_ == State::kHelo;
-  Outcome why = theirs(reply, reply.permanent() && greeting ? Kind::kPermanent : Kind::kTemporary);
+  // A store that turns us away is set up in a way that can be mended.
+  bool final = reply.permanent() && greeting && !terms_.lmtp;
+  Outcome why = theirs(reply, final ? Kind::kPermanent : Kind::kTemporary);
   if (!sense) why.reply = one_line("an answer out of turn: " + why.reply);
   if (stage() != Stage::kEnd) say("QUIT\r\n", actions);
   fail(stage(), std::move(why), actions);

@@ -1,8 +1,9 @@
 // The client's half of one SMTP connection (RFC 5321): greeting, EHLO, STARTTLS, AUTH, then one transaction
-// after the other. Events in, actions out; no descriptor, clock, event or log in here. The server is hostile:
-// whatever it says, each recipient gets one outcome, nothing is taken for delivered but a 2xx to the end of
-// the message, and no password leaves where it should not. Any way of cutting the server's octets into pieces
-// gives the same actions. Caller: connection.
+// after the other; or of an LMTP connection (RFC 2033), where each recipient that was taken has an answer of
+// its own at the end. Events in, actions out; no descriptor, clock, event or log in here. The server is
+// hostile: whatever it says, each recipient gets one outcome, nothing is taken for delivered but a 2xx to the
+// end of the message, and no password leaves where it should not. Any way of cutting the server's octets into
+// pieces gives the same actions. Caller: connection.
 #pragma once
 
 #include <chrono>
@@ -27,6 +28,7 @@ namespace deliver {
 struct Terms {
   std::string helo;  ///< the name to greet with
   po::messages::TlsLevel tls = po::messages::TlsLevel::kOpportunistic;
+  bool lmtp = false;       ///< what listens is a mail store
   bool same_host = false;  ///< the connection does not leave this host: a password needs no TLS
   std::string user, password;
 };
@@ -158,6 +160,7 @@ class SmtpClient {
   void on_step_reply(Step step, const Reply& reply, Actions& actions);
   void on_rcpt_reply(const Reply& reply);
   void on_data_reply(const Reply& reply, Actions& actions);
+  void expect_end();
   void on_end_reply(const Reply& reply, Actions& actions);
   void send_steps(Actions& actions);
   [[nodiscard]] bool may_send(Step step) const;
@@ -171,6 +174,7 @@ class SmtpClient {
   [[nodiscard]] std::size_t count(int verdict) const;
   void settle(std::size_t i, const Outcome& outcome);
   void settle_rest(const Outcome& outcome);
+  void settle_next_taken(const Outcome& outcome);
   void finish(Actions& actions);
   void fail(Stage stage, Outcome why, Actions& actions, bool clear_may_do = false);
   void fail_by(const Reply& reply, Actions& actions);

@@ -1,20 +1,25 @@
 #include "dispatcher/check.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 
 #include "dispatcher/certificates.h"
 #include "dispatcher/layout.h"
+#include "dispatcher/local_socket.h"
+#include "dispatcher/privileges.h"
 #include "dispatcher/run_state.h"
 #include "dispatcher/services.h"
 #include "lib/sandbox.h"
@@ -80,11 +85,11 @@ static bool check_identity(const Config& config, Findings& f, Identity& who) {
 
 static void check_programs(const Config& config, Findings& f) {
   bool root = geteuid() == 0;
-  constexpr std::string_view kPrograms[] = {"post.office", "accounts",    "queue",   "smtp-deliver",
-                                            "smtpd",       "pop3d",       "fingerd", "wwwd",
-                                            "story",       "unix-deliver"};
+  constexpr std::string_view kPrograms[] = {"post.office", "accounts",     "queue",       "smtp-deliver",
+                                            "smtpd",       "pop3d",        "fingerd",     "wwwd",
+                                            "story",       "unix-deliver", "lmtp-deliver"};
   for (std::string_view name : kPrograms) {
-    bool optional = name == "wwwd" || name == "story" || name == "unix-deliver";
+    bool optional = name == "wwwd" || name == "story" || name == "unix-deliver" || name == "lmtp-deliver";
     if (optional && config.processes(name) == 0) continue;
     std::string path = config.program(name);
     struct stat st {};
@@ -137,6 +142,78 @@ static void check_mail_drops(const Config& config, Findings& f, const Identity& 
                   : fmt::format("{} cannot make mail drops: chown root:{} {} && chmod 4510 {}", helper,
                                 who.group, helper, helper));
   }
+}
+
+/// What `ask` says as the suite's user: in a process of its own, because becoming that user is for good.
+static std::string ask_as(const Identity& who, const Kept& kept, const std::function<std::string()>& ask) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return std::strerror(errno);
+  po::Fd out(ends[0]), in(ends[1]);
+  pid_t pid = fork();
+  if (pid < 0) return std::strerror(errno);
+  if (pid == 0) {
+    auto is_there = geteuid() == 0 ? become(who, kept) : po::Result<void>();
+    std::string said = is_there ? ask() : is_there.error().text;
+    ssize_t n = ::write(in.get(), said.data(), said.size());  // far below what a pipe takes at once
+    _exit(n == static_cast<ssize_t>(said.size()) ? 0 : 1);
+  }
+  in.reset();
+  std::string said;
+  char buffer[4096];
+  for (ssize_t n; (n = ::read(out.get(), buffer, sizeof buffer)) > 0;)
+    said.append(buffer, static_cast<std::size_t>(n));
+  int status = 0;
+  bool ended = waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return ended ? said : "could not be tried";
+}
+
+/// The section of Dovecot's configuration that has it listen at `path` for `user` alone. A listener in
+/// Dovecot's own directory goes by its name there: by its whole path it would be a second one.
+static std::string dovecot_lines(const std::string& path, const std::string& user) {
+  std::string name = path;
+  for (const std::string own : {"/run/dovecot/", "/var/run/dovecot/"})
+    if (path.starts_with(own)) name = path.substr(own.size());
+  return fmt::format(
+      "\n         service lmtp {{\n           unix_listener {} {{\n             user = {}\n             mode "
+      "= "
+      "0600\n           }}\n         }}",
+      name, user);
+}
+
+/// What keeps this user's mail out of the store, and what mends it; empty: nothing.
+static std::string store_problem(const std::string& path, const std::string& user) {
+  auto connection = connect_to_local(path, "the mail store", "unix-deliver");
+  int error = connection || connection.error().sys_errno == 0 ? 0 : connection.error().sys_errno;
+  std::string dovecot = "; for Dovecot, in /etc/dovecot/conf.d/10-master.conf:" + dovecot_lines(path, user) +
+                        "\n       then systemctl restart dovecot";
+  struct stat st {};
+  if (error == 0) return connection ? std::string() : connection.error().text;
+  if (error == EACCES) {
+    std::string closed = closed_part(path);
+    if (closed == path) return fmt::format("{} cannot be written by user {}{}", path, user, dovecot);
+    return fmt::format(
+        "{} cannot be entered by user {}, so the mail store's socket in it is out of reach: chmod a+x {}, or "
+        "name a socket in an open directory at unix-deliver",
+        closed, user, closed);
+  }
+  if (error == ENOENT || error == ENOTDIR) {
+    return fmt::format(
+        "{} is not there: install and start the mail store (Dovecot: package dovecot-lmtpd), "
+        "or name its LMTP socket at unix-deliver{}",
+        path, dovecot);
+  }
+  if (stat(path.c_str(), &st) == 0 && !S_ISSOCK(st.st_mode))
+    return fmt::format("{} is no socket: name the mail store's LMTP socket at unix-deliver", path);
+  return fmt::format("nobody listens at {} ({}): start the mail store (systemctl start dovecot)", path,
+                     std::strerror(error));
+}
+
+static void check_mail_store(const Config& config, Findings& f, const Identity& who) {
+  if (config.lmtp_socket.empty()) return;
+  auto kept = what_is_kept(config, geteuid() == 0);
+  if (!kept) return f.bad(kept.error().text);
+  f.result(fmt::format("{} takes mail for this host's users", config.lmtp_socket),
+           ask_as(who, *kept, [&] { return store_problem(config.lmtp_socket, who.user); }));
 }
 
 static void check_certificate(const po::config::CertificateFiles& files, Findings& f, const Identity& who) {
@@ -236,6 +313,7 @@ int run_check(const po::config::Parsed& parsed) {
   }
   check_programs(config, f);
   check_mail_drops(config, f, who);
+  if (known) check_mail_store(config, f, who);
   check_kernel(f);
   check_ports(config, f, running);
   for (const std::string& d : {config.spool_directory, config.mailbox_directory, config.log_directory})

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <ctime>
 
-#include "dispatcher/saslauthd.h"
+#include "dispatcher/local_socket.h"
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
 #include "lib/exit_codes.h"
@@ -61,14 +61,17 @@ bool Supervisor::on_administer(Child& child, const Frame& frame) {
   return true;
 }
 
-bool Supervisor::on_ask_saslauthd(Child& child, const Frame& frame) {
-  po::messages::AskSaslauthd ask;
+bool Supervisor::on_ask_connection(Child& child, const Frame& frame) {
+  po::messages::AskConnection ask;
   if (!frame.decode(ask)) return false;
-  auto connection = connect_to_saslauthd(instance_.config.saslauthd);
+  const Config& config = instance_.config;
+  auto connection = child.spec.role == Role::kAccounts
+                        ? connect_to_local(config.saslauthd, "saslauthd", "saslauthd")
+                        : connect_to_local(config.lmtp_socket, "the mail store", "unix-deliver");
   if (connection)
-    child.control->send(frame.serial, po::messages::SaslauthdConnection{}, std::move(*connection));
+    child.control->send(frame.serial, po::messages::LocalConnection{}, std::move(*connection));
   else
-    child.control->send(frame.serial, po::messages::SaslauthdConnection{connection.error().text});
+    child.control->send(frame.serial, po::messages::LocalConnection{connection.error().text});
   return true;
 }
 
@@ -207,7 +210,7 @@ static std::string needs_restart(const Config& old, const Config& fresh) {
   note(old.mailbox_directory != fresh.mailbox_directory, "mailbox-directory");
   note(old.log_directory != fresh.log_directory || old.log_to != fresh.log_to, "log-directory and log");
   note(old.saslauthd != fresh.saslauthd, "saslauthd");
-  note(old.unix_deliver != fresh.unix_deliver, "unix-deliver");
+  note(old.unix_deliver != fresh.unix_deliver || old.lmtp_socket != fresh.lmtp_socket, "unix-deliver");
   note(old.resolvers != fresh.resolvers, "resolver");
   note(endpoints_of(old) != endpoints_of(fresh), "the addresses of services");
   return out;

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "dispatcher/local_socket.h"
+
 namespace dispatcher {
 
 using po::permanent;
@@ -56,6 +58,21 @@ Result<gid_t> find_mail_group() {
   ::group* gr = getgrnam("mail");
   if (gr != nullptr && gr->gr_gid != 0) return gr->gr_gid;
   return permanent("group mail does not exist; make it (groupadd --system mail), or set unix-deliver off");
+}
+
+Result<Kept> what_is_kept(const po::config::Config& config, bool root) {
+  Kept kept;
+  auto add = [&kept](gid_t group) {
+    if (std::ranges::find(kept.groups, group) == kept.groups.end()) kept.groups.push_back(group);
+  };
+  if (auto group = group_to_enter(config.saslauthd, "sasl")) add(*group);
+  if (auto group = group_to_enter(config.lmtp_socket, "")) add(*group);
+  if (!root || !config.unix_deliver) return kept;
+  auto mail = find_mail_group();
+  if (!mail) return tl::unexpected(mail.error());
+  add(*mail);
+  kept.chown = true;
+  return kept;
 }
 
 /// No program that is started from here, whatever its bits, gets a capability again, but for what is kept.

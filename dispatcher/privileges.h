@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/config.h"
 #include "lib/error.h"
 
 namespace dispatcher {
@@ -33,5 +34,8 @@ struct Kept {
 [[nodiscard]] po::Result<void> become(const Identity& who, const Kept& kept = {});
 /// Group mail, which may write in /var/mail; or what to do if there is none.
 [[nodiscard]] po::Result<gid_t> find_mail_group();
+/// What this configuration needs to be kept, of root's or (`root` is false) of the caller's of a private
+/// instance; or what to do if it cannot be had.
+[[nodiscard]] po::Result<Kept> what_is_kept(const po::config::Config& config, bool root);
 
 }  // namespace dispatcher

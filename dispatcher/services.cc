@@ -31,8 +31,8 @@ static constexpr int kBacklog = 1024;
 
 std::vector<ChildSpec> wanted_children(const Config& config) {
   std::vector<ChildSpec> out = {{Role::kAccounts, "accounts", "accounts"}, {Role::kQueue, "queue", "queue"}};
-  for (Role role : {Role::kSmtpd, Role::kPop3d, Role::kSmtpDeliver, Role::kUnixDeliver, Role::kFingerd,
-                    Role::kStory, Role::kWwwd}) {
+  for (Role role : {Role::kSmtpd, Role::kPop3d, Role::kSmtpDeliver, Role::kUnixDeliver, Role::kLmtpDeliver,
+                    Role::kFingerd, Role::kStory, Role::kWwwd}) {
     std::string program = role_name(role);
     for (std::uint32_t i = 1; i <= config.processes(program); ++i) {
       out.push_back({role, program, fmt::format("{}.{}", program, i)});
@@ -63,6 +63,8 @@ const char* module_name(Role role) {
       return "Story";
     case Role::kUnixDeliver:
       return "UNIX-Deliver";
+    case Role::kLmtpDeliver:
+      return "LMTP-Deliver";
     case Role::kCommand:
       break;
   }

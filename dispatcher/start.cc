@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "dispatcher/layout.h"
-#include "dispatcher/saslauthd.h"
 #include "dispatcher/supervisor.h"
 #include "dispatcher/version.h"
 
@@ -134,14 +133,9 @@ static Result<void> before_drop(Instance& instance, std::vector<InheritedSocket>
     if (!admins) return tl::unexpected(admins.error());
     instance.admin_gid = *admins;
   }
-  if (auto group = saslauthd_group(config.saslauthd)) instance.kept.groups.push_back(*group);
-  if (root && config.unix_deliver) {
-    auto mail = find_mail_group();
-    if (!mail) return tl::unexpected(mail.error());
-    if (std::ranges::find(instance.kept.groups, *mail) == instance.kept.groups.end())
-      instance.kept.groups.push_back(*mail);
-    instance.kept.chown = true;
-  }
+  auto kept = what_is_kept(config, root);
+  if (!kept) return tl::unexpected(kept.error());
+  instance.kept = std::move(*kept);
   if (std::string why = examine_programs(config, who->uid); !why.empty()) return permanent(why);
   raise_descriptor_limit(config);
   if (auto r = make_top_directories(config, *who); !r) return r;

@@ -203,9 +203,10 @@ bool Supervisor::on_frame(Child& child, Frame& frame) {
   po::messages::Took took;
   if (frame.decode(took)) return hand_overs_ && hand_overs_->took(child.incarnation, frame.serial);
   if (child.spec.role == Role::kUnixDeliver) return on_make_maildrop(child, frame);
+  if (child.spec.role == Role::kLmtpDeliver) return on_ask_connection(child, frame);
   if (child.spec.role != Role::kAccounts) return false;  // nobody else has anything to say
   if (frame.is<po::messages::Administer>()) return on_administer(child, frame);
-  if (frame.is<po::messages::AskSaslauthd>()) return on_ask_saslauthd(child, frame);
+  if (frame.is<po::messages::AskConnection>()) return on_ask_connection(child, frame);
   return frame.is<po::messages::PassCommand>() && on_pass_command(child, frame);
 }
 

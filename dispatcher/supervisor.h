@@ -90,7 +90,7 @@ class Supervisor {
                             const po::messages::HandedClient& handed, po::Fd client);
   bool on_administer(Child& child, const po::Frame& frame);
   bool on_pass_command(Child& child, po::Frame& frame);
-  bool on_ask_saslauthd(Child& child, const po::Frame& frame);
+  bool on_ask_connection(Child& child, const po::Frame& frame);
   bool on_make_maildrop(Child& child, const po::Frame& frame);
   void on_control_closed(Child& child, std::string_view why);
   void on_death(Child& child, int status);

@@ -74,7 +74,8 @@ void send_ports(Channel& control, const Instance& instance, const std::string& p
 
 bool are_peers(Role a, Role b) {
   return (is_server(a) && is_owner(b)) || (is_server(b) && is_owner(a)) ||
-         is_pair(a, b, Role::kWwwd, Role::kStory) || is_pair(a, b, Role::kUnixDeliver, Role::kQueue);
+         is_pair(a, b, Role::kWwwd, Role::kStory) || is_pair(a, b, Role::kUnixDeliver, Role::kQueue) ||
+         is_pair(a, b, Role::kLmtpDeliver, Role::kQueue);
 }
 
 Result<void> connect_peers(const PeerEnd& a, const PeerEnd& b) {

@@ -16,6 +16,7 @@ using messages::Protocol;
 
 constexpr std::size_t kMaxProblems = 50;
 constexpr std::size_t kMaxServices = 64;
+constexpr std::size_t kMostSocketPath = 107;  // sockaddr_un
 
 /// The service table of a file that has no `service` line.
 constexpr std::string_view kStandardServices =
@@ -212,7 +213,16 @@ class Parser {
   }
   void on_unix_deliver(std::span<const std::string_view> w) {
     config_.unix_deliver = w[0] == "on";
-    if (w[0] != "on" && w[0] != "off") problem(fmt::format("unix-deliver {}: write on or off", shown(w[0])));
+    if (w[0] == "on" || w[0] == "off") return;
+    if (!w[0].starts_with('/')) {
+      return problem(fmt::format(
+          "unix-deliver {}: write on, off, or the absolute path of a mail store's LMTP socket", shown(w[0])));
+    }
+    if (w[0].size() > kMostSocketPath) {
+      return problem(fmt::format("unix-deliver {}: a socket's path has at most {} octets", shown(w[0]),
+                                 kMostSocketPath));
+    }
+    set_path(config_.lmtp_socket, w[0]);
   }
   void on_resolver(std::span<const std::string_view> w) {
     config_.resolvers_given = true;
@@ -398,9 +408,9 @@ void Parser::finish() {
     for (Endpoint& endpoint : service.listen) {
       if (!endpoint.path.empty() && endpoint.path[0] != '/')
         endpoint.path = config_.spool_directory + "/" + endpoint.path;
-      if (endpoint.path.size() > 107) {  // sockaddr_un
-        problem(fmt::format("{}: a socket's path has at most 107 octets; move spool-directory",
-                            shown(endpoint.path)));
+      if (endpoint.path.size() > kMostSocketPath) {
+        problem(fmt::format("{}: a socket's path has at most {} octets; move spool-directory",
+                            shown(endpoint.path), kMostSocketPath));
       }
     }
     bool told = false;  // of one line that differs, not of all
@@ -450,6 +460,7 @@ std::string Config::program(std::string_view name) const {
 std::uint32_t Config::processes(std::string_view program) const {
   if (program == "smtp-deliver") return smtp_deliver;
   if (program == "unix-deliver") return unix_deliver ? 1 : 0;
+  if (program == "lmtp-deliver") return lmtp_socket.empty() ? 0 : 1;
   if (program == "story") return processes("wwwd") > 0 ? 1 : 0;
   std::uint32_t count = 0;
   bool any = false;

@@ -70,6 +70,7 @@ struct Config {
   bool resolvers_given = false;    ///< this is false; given and empty: `resolver none`
   std::uint32_t smtp_deliver = 2;  ///< processes of smtp-deliver; 0: off
   bool unix_deliver = false;       ///< whether mail goes into the mail drops of this host's users
+  std::string lmtp_socket;         ///< of the mail store that gets their mail instead; empty: none
   std::vector<Service> services;
 
   [[nodiscard]] std::string run_path(std::string_view name) const;  ///< SPOOL/run/NAME

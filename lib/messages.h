@@ -29,7 +29,7 @@ struct valid_enum<Kind> {
 namespace po::messages {
 
 /// Raised when any struct below changes; the dispatcher and its children must agree (Welcome carries it).
-inline constexpr std::uint16_t kVersion = 4;
+inline constexpr std::uint16_t kVersion = 5;
 
 /// Bodies up to this travel in the frame; larger ones are files that queue hands out (OpenBody).
 inline constexpr std::uint32_t kSmallBody = 64 * 1024;
@@ -49,7 +49,8 @@ enum class Role : std::uint8_t {
   kWwwd,
   kFingerd,
   kStory,
-  kUnixDeliver
+  kUnixDeliver,
+  kLmtpDeliver
 };
 [[nodiscard]] constexpr const char* role_name(Role r) {
   switch (r) {
@@ -75,6 +76,8 @@ enum class Role : std::uint8_t {
       return "story";
     case Role::kUnixDeliver:
       return "unix-deliver";
+    case Role::kLmtpDeliver:
+      return "lmtp-deliver";
   }
   return "unknown";
 }
@@ -238,18 +241,19 @@ struct Took {
   auto fields() { return std::tie(); }
 };
 
-// ---- accounts > dispatcher: the system's log-in passwords
+// ---- accounts, lmtp-deliver > dispatcher: a connection to another program of this host
 
-/// accounts > dispatcher: a connection to saslauthd's socket (the configuration's `saslauthd`), because
-/// accounts may open none. Answer: SaslauthdConnection. 16 octets.
-struct AskSaslauthd {
+/// accounts, lmtp-deliver > dispatcher: a connection to the socket that the configuration names, accounts to
+/// saslauthd's (`saslauthd`), lmtp-deliver to the mail store's (`unix-deliver`), because neither may open
+/// one. Answer: LocalConnection. 16 octets.
+struct AskConnection {
   static constexpr std::uint16_t kType = 14;
   static constexpr std::uint32_t kMax = 16;
   auto fields() { return std::tie(); }
 };
 
-/// dispatcher > accounts: the connection rides along if there is one. 1 KiB.
-struct SaslauthdConnection {
+/// dispatcher > accounts, lmtp-deliver: the connection rides along if there is one. 1 KiB.
+struct LocalConnection {
   static constexpr std::uint16_t kType = 15;
   static constexpr std::uint32_t kMax = 1024;
   std::string text;  ///< why there is none
@@ -662,11 +666,11 @@ struct JobDone {
   auto fields() { return std::tie(id, hop, host, tls, dsn, outcomes); }
 };
 
-// ---- queue <-> unix-deliver
+// ---- queue <-> unix-deliver, lmtp-deliver
 
-/// queue > unix-deliver: append this message to the mail drop of a user of this host. A body that is not in
-/// the frame rides along as a read-only file. Answer: JobDone, within 30 minutes; its hop is kServed or, at a
-/// stop, kUnseen. 16 MiB.
+/// queue > unix-deliver: append this message to the mail drop of a user of this host; queue > lmtp-deliver:
+/// give it to the mail store for this user. A body that is not in the frame rides along as a read-only file.
+/// Answer: JobDone, within 30 minutes; unix-deliver's hop is kServed or, at a stop, kUnseen. 16 MiB.
 struct MaildropJob {
   static constexpr std::uint16_t kType = 74;
   static constexpr std::uint32_t kMax = kMaxFrame;
@@ -675,7 +679,7 @@ struct MaildropJob {
   std::uint64_t arrival_ms = 0;
   std::uint32_t n = 0;  ///< the recipient's number in the message
   std::string login;    ///< the user, UNIX-Login-Name
-  std::string address;  ///< for Delivered-To
+  std::string address;  ///< which of the user's addresses it came for
   bool again = false;   ///< it was given out before, and no answer came: it may be there
   std::uint64_t size = 0;
   bool in_file = false;

@@ -38,7 +38,7 @@ constexpr Row kTable[] = {
     {Role::kAccounts, "accounts", kDescriptors, "smtpd pop3d smtp-deliver wwwd command",
      "opens none; before: directory/ secrets/ read and write", "accepts on run/command", kWithThreads,
      kBase | kThreads | kDatabase},
-    {Role::kQueue, "queue", kDescriptors, "smtpd pop3d smtp-deliver wwwd",
+    {Role::kQueue, "queue", kDescriptors, "smtpd pop3d smtp-deliver wwwd unix-deliver lmtp-deliver",
      "store/bodies/ by name; before: store/ read and write, directory/ read only", "none", kWithThreads,
      kBase | kThreads | kDatabase | kBodies},
     {Role::kSmtpd, "smtpd", kDescriptors, "accounts queue", kServerFiles,
@@ -56,6 +56,8 @@ constexpr Row kTable[] = {
      kBase | kLogs},
     {Role::kUnixDeliver, "unix-deliver", kDescriptors, "queue", "/var/mail/ by name", "none", kAlone,
      kBase | kMaildrops},
+    {Role::kLmtpDeliver, "lmtp-deliver", kDescriptors, "queue", "opens none",
+     "makes none; is given connections to the mail store", kAlone, kBase},
 };
 
 // ---- the sets

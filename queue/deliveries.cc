@@ -206,8 +206,8 @@ void Deliveries::wait_for_desk(const Scheduler::Start& start) {
   scheduler_.put_off(start, now_ms() + (there ? kBusyMs : kSecondMs), now_ms());
 }
 
-/// Who waits for mail drops long after there was a unix-deliver is to hear of it, and whose account has none
-/// any more is not to wait.
+/// Who waits for mail drops long after there was a deliverer for them is to hear of it, and whose account has
+/// none any more is not to wait.
 void Deliveries::end_without_desk(const Scheduler::Start& start) {
   auto rows = rows_of(start);
   auto head = office_.parts.store.head(start.id);
@@ -216,8 +216,11 @@ void Deliveries::end_without_desk(const Scheduler::Start& start) {
   sort_out(start, *rows);
   Running job{start, nullptr, std::move(*head), std::move(*rows), Clock::now()};
   (void)keep_one_maildrop(job);
-  settle_all(job, {0, Kind::kTemporary, false,
-                   "there is no unix-deliver process; post.office.conf has to say unix-deliver on", "4.3.5"});
+  settle_all(job,
+             {0, Kind::kTemporary, false,
+              "there is no unix-deliver or lmtp-deliver process; unix-deliver in post.office.conf has to "
+              "be on, or a mail store's socket",
+              "4.3.5"});
 }
 
 void Deliveries::arm() {

@@ -1,8 +1,8 @@
-// Hands the jobs that the scheduler starts to smtp-deliver and unix-deliver processes, and has settled what
-// they answer. A recipient is in flight from the moment its job begins until what became of it is committed;
-// a deliverer that dies gives its recipients back. Also what administrators' commands ask of delivery. The
-// deliverers speak with strangers: their answers are checked, and one that makes no sense costs its sender
-// the pipe.
+// Hands the jobs that the scheduler starts to smtp-deliver, unix-deliver and lmtp-deliver processes, and has
+// settled what they answer. A recipient is in flight from the moment its job begins until what became of it
+// is committed; a deliverer that dies gives its recipients back. Also what administrators' commands ask of
+// delivery. The deliverers speak with strangers: their answers are checked, and one that makes no sense costs
+// its sender the pipe.
 #pragma once
 
 #include <array>
@@ -23,11 +23,11 @@
 
 namespace queue {
 
-/// The way to one smtp-deliver or unix-deliver process.
+/// The way to one smtp-deliver, unix-deliver or lmtp-deliver process.
 class Deliverer {
  public:
   virtual ~Deliverer() = default;
-  /// Whether it is unix-deliver: what it is sent are MaildropJobs alone.
+  /// Whether it is unix-deliver or lmtp-deliver: what it is sent are MaildropJobs alone.
   [[nodiscard]] virtual bool is_for_maildrops() const = 0;
   virtual void send(std::uint32_t serial, const po::messages::MaildropJob& job, po::Fd body) = 0;
   virtual void send(std::uint32_t serial, const po::messages::Job& job, po::Fd body) = 0;
@@ -129,7 +129,7 @@ class Deliveries final : public DeliveryControl {
   Notices notices_;
   Settlements settlements_;
   std::vector<Desk> desks_;                          ///< the oldest first
-  Clock::time_point maildrops_seen_ = Clock::now();  ///< when there was a unix-deliver, or we began
+  Clock::time_point maildrops_seen_ = Clock::now();  ///< when there was one for mail drops, or we began
   const std::uint64_t began_ms_;
   std::map<std::uint32_t, Running> running_;
   std::map<std::uint32_t, Asked> asked_;

@@ -26,7 +26,8 @@ struct Routing {
 /// When it is released, the directory is asked again. No literal and no domain looks so.
 inline constexpr std::string_view kLocalHop = "[local]";
 
-/// The hop of what goes into the mail drop of a user of this host: unix-deliver's.
+/// The hop of what goes to a user of this host, into the mail drop by unix-deliver or, by lmtp-deliver, to
+/// the mail store.
 inline constexpr std::string_view kMaildropHop = "[maildrop]";
 
 /// Behind the last '@'; empty if there is none.

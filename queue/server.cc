@@ -30,8 +30,9 @@ void Server::on_peer(const Peer& peer, Fd fd) {
     pipe = std::make_shared<SmtpdPipe>(office_, submissions_, starts_, peer.name, peer.incarnation);
   } else if (peer.role == Role::kPop3d) {
     pipe = std::make_shared<Pop3dPipe>(office_, peer.name);
-  } else if (peer.role == Role::kSmtpDeliver || peer.role == Role::kUnixDeliver) {
-    bool maildrops = peer.role == Role::kUnixDeliver;
+  } else if (peer.role == Role::kSmtpDeliver || peer.role == Role::kUnixDeliver ||
+             peer.role == Role::kLmtpDeliver) {
+    bool maildrops = peer.role != Role::kSmtpDeliver;
     pipe = std::make_shared<DeliverPipe>(office_, deliveries_, peer.name, maildrops);
   } else if (peer.role == Role::kWwwd) {
     pipe = std::make_shared<WwwdPipe>(office_, orders_, peer.name);

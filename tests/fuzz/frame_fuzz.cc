@@ -37,7 +37,7 @@ static bool known(const po::Frame& frame) {
                      AdministerAnswer, PassCommand, Authenticate, Verdict, Submit, Submitted, OpenBody,
                      BodyFile, DropBody, AskStored, Stored, AskUsage, Usage, OpenMailbox, Mailbox, Retrieve,
                      Message, Expunge, Expunged, CloseMailbox, Command, CommandOutput, HandedClient, Took,
-                     HandOver, HandOverAnswer, AskSaslauthd, SaslauthdConnection, SystemFacts, MakeMaildrop,
+                     HandOver, HandOverAnswer, AskConnection, LocalConnection, SystemFacts, MakeMaildrop,
                      MaildropMade, MaildropJob>(frame) ||
          any_decodes<WebLogIn, WebLoggedIn, WebLook, WebSession, WebLogOut, WebDone, WebShowForm, WebForm,
                      WebSubmitForm, WebAskHistory, WebHistory, WebUndo, WebAskAccounts, WebAccounts,

@@ -20,6 +20,7 @@ static Player start(std::uint8_t how, std::size_t step) {
     terms.user = "user";
     terms.password = "secret";
   }
+  terms.lmtp = (how & 16) != 0;
   std::string body = (how & 8) != 0 ? "Subject: x\r\n\r\n.\xfc\r\n" : "Subject: x\r\n\r\n.hi\r\n";
   return Player(std::move(terms),
                 test::make_job({"x@y.example", "y@y.example", "z@y.example"}, std::move(body)), step);

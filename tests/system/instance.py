@@ -151,7 +151,7 @@ class Instance:
 
     def __init__(self, build, users=1200, smtpd=2, pop3d=1, resolvers=(), mailbox=None, spool=None, log=None,
                  users_at_start=True, forms=None, sessions=2000, programs=None, launcher=(), network=None,
-                 address="127.0.0.1", ports=None, hostname=HOSTNAME, people=(), extra=(), web=False, unix=None):
+                 address="127.0.0.1", ports=None, hostname=HOSTNAME, people=(), extra=(), web=False, unix=None, store=None):
         self.build = Path(build) if Path(build).is_absolute() else ROOT / build
         self.user = service_user()
         self.base = make_base(self.build)
@@ -168,6 +168,7 @@ class Instance:
         self.people = list(people)  # forms of accounts beside user1, user2, ...
         self.extra = list(extra)  # further lines of the configuration
         self.unix = unix  # a UnixHost, whose mail drops it delivers into
+        self.store = store  # the socket of a mail store, which it delivers into instead
         self.workers = {"smtpd": smtpd, "pop3d": pop3d}
         self.resolvers, self.sessions = list(resolvers), sessions
         self.users, self.next_user = users, 1
@@ -189,6 +190,10 @@ class Instance:
             shutil.copyfile(self.programs.get(name, self.build / "bin" / name), target)
             # Not readable: not dumpable. A sanitizer reads its options in /proc/self/environ, which needs just that.
             target.chmod(0o755 if sanitized(self.build) else 0o711)
+        if self.store:
+            self.extra.append(f"unix-deliver {self.store}")
+            shutil.copyfile(self.build / "bin" / "lmtp-deliver", self.program / "lmtp-deliver")
+            (self.program / "lmtp-deliver").chmod(0o755 if sanitized(self.build) else 0o711)
         if self.unix:
             self.extra.append("unix-deliver on")
             for name in UNIX_PROGRAMS:

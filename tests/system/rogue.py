@@ -14,7 +14,7 @@ DONE, TEMPORARY, PERMANENT = range(3)
 GRANTED, DENIED, LOCKED, NOT_FROM, TOO_MANY = range(5)
 TYPES = {
     "Welcome": 1, "Listen": 2, "Peer": 3, "LogFile": 4, "Certificates": 5, "Start": 6, "Ready": 7, "Stop": 8,
-    "Administer": 9, "AdministerAnswer": 10, "PassCommand": 11, "Authenticate": 20, "Verdict": 21, "Submit": 30,
+    "Administer": 9, "AdministerAnswer": 10, "PassCommand": 11, "AskConnection": 14, "MakeMaildrop": 17, "Authenticate": 20, "Verdict": 21, "Submit": 30,
     "Submitted": 31, "OpenBody": 32, "BodyFile": 33, "DropBody": 34, "AskStored": 35, "Stored": 36, "AskUsage": 37,
     "Usage": 38, "OpenMailbox": 40, "Mailbox": 41, "Retrieve": 42, "Message": 43, "Expunge": 44, "Expunged": 45,
     "CloseMailbox": 46, "StartDomain": 47, "Started": 48, "Command": 50, "CommandOutput": 51, "AskRelayPassword": 22,
@@ -307,7 +307,7 @@ class Job:
 
 class RogueInstance(Instance):
     """smtpd.1 and pop3d.1 are the real ones; all others are taken over, and every smtp-deliver and wwwd if there is to
-    be any."""
+    be any, and lmtp-deliver if there is a socket for its store."""
 
     def __init__(self, build, smtpd, pop3d, deliver=0, wwwd=0, **options):
         self.rogue_ports = dict(zip(("smtpd", "pop3d", "wwwd"), free_ports(3)))
@@ -323,6 +323,13 @@ class RogueInstance(Instance):
             self.deliverers.settimeout(30)
             options |= {"resolvers": [f"127.0.0.1:{self.deliverers.getsockname()[1]}"],
                         "extra": [*options.get("extra", ()), f"smtp-deliver {deliver}"]}
+        if options.get("store"):  # the dispatcher connects it to us: we are its store
+            self.taken.append("lmtp-deliver")
+            self.store_socket = socket.socket(socket.AF_UNIX)
+            self.store_socket.bind(str(options["store"]))
+            options["store"].chmod(0o666)
+            self.store_socket.listen(10)
+            self.store_socket.settimeout(30)
         super().__init__(build, smtpd=1 + smtpd, pop3d=1 + pop3d, **options)
 
     def _install(self):
@@ -358,8 +365,8 @@ class RogueInstance(Instance):
 
     def connection(self, name, receive_buffer):
         """To, or from, one of them; it may be broken."""
-        if name == "smtp-deliver":
-            s = self.deliverers.accept()[0]
+        if name in ("smtp-deliver", "lmtp-deliver"):
+            s = (self.deliverers if name == "smtp-deliver" else self.store_socket).accept()[0]
             s.settimeout(3)
             return s
         s = socket.socket()
@@ -373,10 +380,13 @@ class RogueInstance(Instance):
     def remove(self):
         if "smtp-deliver" in self.taken:
             self.deliverers.close()
+        if "lmtp-deliver" in self.taken:
+            self.store_socket.close()
         super().remove()
 
     def whole_rogue(self, name):
-        """One that has both pipes."""
+        """One that has its pipes: both, but lmtp-deliver's is queue's alone."""
         rogue = self.rogue(name)
-        self.until(lambda: rogue.learn() or all(rogue.pipes.values()), 20, "both pipes")
+        wanted = (QUEUE,) if name == "lmtp-deliver" else (ACCOUNTS, QUEUE)
+        self.until(lambda: rogue.learn() or all(rogue.pipes[p] for p in wanted), 20, "its pipes")
         return rogue

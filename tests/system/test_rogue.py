@@ -7,9 +7,11 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import struct
+import tempfile
 import time
 import unittest
 from datetime import datetime, timedelta, timezone
@@ -27,7 +29,8 @@ ALLOWED = {("smtpd", ACCOUNTS): {"Authenticate"}, ("pop3d", ACCOUNTS): {"Authent
            ("smtpd", QUEUE): {"Submit", "OpenBody", "DropBody", "AskStored", "AskUsage", "StartDomain"},
            ("pop3d", QUEUE): {"OpenMailbox", "Retrieve", "Expunge", "CloseMailbox"},
            ("smtp-deliver", ACCOUNTS): {"AskRelayPassword"}, ("smtp-deliver", QUEUE): {"JobDone", "Hosts"},
-           ("smtpd", CONTROL): {"Ready"}, ("pop3d", CONTROL): {"Ready"}, ("smtp-deliver", CONTROL): {"Ready"}}
+           ("smtpd", CONTROL): {"Ready"}, ("pop3d", CONTROL): {"Ready"}, ("smtp-deliver", CONTROL): {"Ready"},
+           ("lmtp-deliver", QUEUE): {"JobDone"}, ("lmtp-deliver", CONTROL): {"Ready", "AskConnection"}}
 ID = bytes(range(1, 13))
 # A whole and right frame of each type, as the role that may send it would.
 WHOLE = {
@@ -36,6 +39,7 @@ WHOLE = {
     "Certificates": frame("Certificates", listed([]) * 2), "Start": frame("Start"), "Ready": frame("Ready"),
     "Stop": frame("Stop", struct.pack("<I", 5)), "Administer": frame("Administer", b"\0"),
     "AdministerAnswer": frame("AdministerAnswer", b"\0" + text("done")),
+    "AskConnection": frame("AskConnection"), "MakeMaildrop": frame("MakeMaildrop", text("jane")),
     "PassCommand": frame("PassCommand", listed([text("queue"), text("status")])),
     "Authenticate": authenticate("nobody", "guess", mailbox=False),
     "Verdict": frame("Verdict", b"\0" + struct.pack("<Q", 1) + text("a@b") + text("t") + struct.pack("<I", 0)),
@@ -201,8 +205,10 @@ class RogueTest(SystemTest):
     def run_control_attacks(self, role):
         """Who sends the dispatcher such a thing is killed."""
         administered = len(self.log_lines("event=administer "))
-        names = ["Administer", "PassCommand", "Peer", "Stop", "Start", "Welcome", "Submit", "AdministerAnswer"]
-        for what, octets, descriptors in [(n, WHOLE[n], 0) for n in names] + MALFORMED + [
+        names = ["Administer", "PassCommand", "AskConnection", "MakeMaildrop", "Peer", "Stop", "Start", "Welcome", "Submit",
+                 "AdministerAnswer"]
+        forbidden = [(n, WHOLE[n], 0) for n in names if n not in ALLOWED[role, CONTROL]]
+        for what, octets, descriptors in forbidden + MALFORMED + [
                 ("PassCommand with a descriptor", frame("PassCommand", WHOLE["PassCommand"][12:], flags=1), 1),
                 ("Administer for each verb", b"".join(frame("Administer", bytes([v])) for v in (1, 2, 3, 4)), 0)]:
             rogue = self.instance.rogue(role)
@@ -721,6 +727,34 @@ class DelivererTaken(RogueTest):
 class DelivererFrames(WrongFrames, RogueTest):
     role = "smtp-deliver"
     taken = {"smtpd": 0, "pop3d": 0, "deliver": 14}
+
+
+class StoreDelivererFrames(RogueTest):
+    """lmtp-deliver has a pipe to queue alone, and of the dispatcher it gets connections to the store and nothing else."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = Path(tempfile.mkdtemp(prefix="rogue-", dir="/var/tmp"))
+        folder.chmod(0o755)
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
+        cls.taken = {"smtpd": 0, "pop3d": 0, "store": folder / "lmtp"}
+        super().setUpClass()
+
+    def test_wrong_frames(self):
+        with self.unharmed():
+            for what, octets, descriptors in attacks("lmtp-deliver", QUEUE):
+                rogue = self.instance.whole_rogue("lmtp-deliver")
+                rogue.send(QUEUE, octets, descriptors)
+                self.assertTrue(rogue.is_dropped(QUEUE), f"{what}: the pipe stayed")
+                rogue.end()
+
+    def test_wrong_frames_to_the_dispatcher(self):
+        with self.unharmed():
+            self.run_control_attacks("lmtp-deliver")
+            rogue = self.instance.rogue("lmtp-deliver")
+            rogue.send(CONTROL, frame("AskConnection", b"/run/command"))
+            self.assertTrue(rogue.is_gone(), "it named a socket of its choice, and was not killed")
+            rogue.close()
 
 
 class Notices(RogueTest):

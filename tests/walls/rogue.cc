@@ -1,10 +1,11 @@
-// A server program that was taken over: it starts and confines itself as smtpd, pop3d, wwwd and smtp-deliver
-// do, and then does what its master says, in octets of the master's choice. tests/system/rogue.py puts it in
-// the place of these programs; the first smtpd and pop3d become the real ones, so that mail goes on beside
-// it.
+// A program that was taken over: it starts and confines itself as smtpd, pop3d, wwwd, smtp-deliver and
+// lmtp-deliver do, and then does what its master says, in octets of the master's choice.
+// tests/system/rogue.py puts it in the place of these programs; the first smtpd and pop3d become the real
+// ones, so that mail goes on beside it.
 //
 // The master is whoever connects to the service "rogue", one at a time; an smtp-deliver, which has no
-// service, connects to its master, who is where its name server would be. An order is u32 length of what
+// service, connects to its master, who is where its name server would be, and an lmtp-deliver has the
+// dispatcher connect it to its master, who is where the mail store would be. An order is u32 length of what
 // follows, u8 what, u8 target, u16 a, u32 b, octets; an answer u32 length and octets (little-endian).
 // Descriptors that arrive are kept, and named by the order in which they came.
 #include <fcntl.h>
@@ -82,7 +83,7 @@ std::size_t send_all(int fd, std::string_view octets, const std::vector<int>& fd
 class Rogue final : public po::ModuleHandler {
  public:
   explicit Rogue(po::Module& module) : module_(module) {
-    if (is_deliverer()) call_master();
+    if (has_no_service()) call_master();
   }
 
   void on_listen(const po::messages::Listen& listen, Fd socket) override {
@@ -96,11 +97,25 @@ class Rogue final : public po::ModuleHandler {
     ++pipes_seen_[t];
   }
   void on_stop(std::uint32_t) override { module_.finished(); }
+  bool on_control(po::Frame& frame) override {
+    po::messages::LocalConnection answer;
+    if (!frame.decode(answer)) return false;
+    if (master_) return true;
+    frame.fd ? greet(std::move(frame.fd)) : call_master();
+    return true;
+  }
 
  private:
-  [[nodiscard]] bool is_deliverer() const { return module_.welcome().name.starts_with("smtp-deliver"); }
+  [[nodiscard]] bool calls_store() const { return module_.welcome().name.starts_with("lmtp-deliver"); }
+  [[nodiscard]] bool has_no_service() const {
+    return calls_store() || module_.welcome().name.starts_with("smtp-deliver");
+  }
 
   void call_master() {
+    if (calls_store()) {
+      auto ask = [this] { module_.control().send(1, po::messages::AskConnection{}); };
+      return again_.after(module_.loop(), std::chrono::milliseconds(100), ask);
+    }
     auto servers = po::parse_dns_servers(module_.welcome().resolvers);
     Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_storage address{};
@@ -131,7 +146,7 @@ class Rogue final : public po::ModuleHandler {
   void lose_master() {
     orders_.cancel();
     master_.reset();
-    is_deliverer() ? call_master() : wait_for_master();
+    has_no_service() ? call_master() : wait_for_master();
   }
 
   bool read_order(Order& order, std::string& octets) {
@@ -302,9 +317,11 @@ class Rogue final : public po::ModuleHandler {
 int main(int, char** argv) {
   std::string_view name = argv[0];
   bool deliverer = name.starts_with("smtp-deliver");
+  bool store = name.starts_with("lmtp-deliver");
   bool web = name.starts_with("wwwd");
-  if (name.ends_with(".1") && !deliverer && !web) become_real_program(argv);
+  if (name.ends_with(".1") && !deliverer && !store && !web) become_real_program(argv);
   po::Module module = po::Module::start_or_die(deliverer                   ? Role::kSmtpDeliver
+                                               : store                     ? Role::kLmtpDeliver
                                                : web                       ? Role::kWwwd
                                                : name.starts_with("smtpd") ? Role::kSmtpd
                                                                            : Role::kPop3d);

@@ -547,3 +547,125 @@ TEST_CASE("smtp_client: time limits") {
   pipeline.time_out();
   CHECK(pipeline.take() == "(failed in end: temporary 4.4.2 ours) [0 temporary 4.4.2 ours]\n(close)\n");
 }
+
+// ---- LMTP
+
+namespace {
+
+const std::string kStore = "220 store\r\n250-store\r\n250-PIPELINING\r\n250 8BITMIME\r\n";
+const std::string kThree = "250 sender\r\n250 x\r\n550 5.1.1 y\r\n250 z\r\n";
+const std::string kThreeCommands =
+    "LHLO me.example\r\n(ready)\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x>\r\nRCPT TO:<y>\r\nRCPT TO:<z>\r\n"
+    "DATA\r\n";
+
+Terms to_store() {
+  Terms t;
+  t.tls = TlsLevel::kNone;
+  t.lmtp = true;
+  return t;
+}
+
+}  // namespace
+
+TEST_CASE("smtp_client: a mail store answers for each recipient that it took") {
+  const std::string kBody = "Subject: x\r\n\r\nhi\r\n.\r\n";
+  const Dialog dialogs[] = {
+      {"both taken",
+       to_store(),
+       make_job({"x", "y", "z"}),
+       {kStore, kThree, "354 go\r\n", "250 2.0.0 x\r\n250 2.0.0 z\r\n"},
+       kThreeCommands + kBody +
+           "(finished) [1 permanent 5.1.1 theirs] [0 done 2.0.0 theirs] [2 done 2.0.0 theirs]\n"},
+      {"each its own",
+       to_store(),
+       make_job({"x", "y", "z"}),
+       {kStore, kThree, "354 go\r\n", "552 5.2.2 full\r\n", "250 2.0.0 z\r\n"},
+       kThreeCommands + kBody +
+           "(finished) [1 permanent 5.1.1 theirs] [0 permanent 5.2.2 theirs] [2 done 2.0.0 theirs]\n"},
+      {"one answered, and gone: the other may be there or not",
+       to_store(),
+       make_job({"x", "y", "z"}),
+       {kStore, kThree, "354 go\r\n", "250 2.0.0 x\r\n", "(closes)"},
+       kThreeCommands + kBody +
+           "(failed in end: temporary 4.4.2 ours) [1 permanent 5.1.1 theirs] [0 done 2.0.0 theirs]"
+           " [2 temporary 4.4.2 ours]\n(close)\n"},
+      {"who closes speaks for all",
+       to_store(),
+       make_job({"x", "y", "z"}),
+       {kStore, kThree, "354 go\r\n", "421 4.3.2 bye\r\n"},
+       kThreeCommands + kBody +
+           "(finished) [1 permanent 5.1.1 theirs] [0 temporary 4.3.2 theirs] [2 temporary 4.3.2 "
+           "theirs]\n(close)\n"},
+      {"one answer too many",
+       to_store(),
+       make_job({"x", "y", "z"}),
+       {kStore, kThree, "354 go\r\n", "250 2.0.0 x\r\n250 2.0.0 z\r\n250 2.0.0 who\r\n"},
+       kThreeCommands + kBody +
+           "(finished) [1 permanent 5.1.1 theirs] [0 done 2.0.0 theirs] [2 done 2.0.0 theirs]\n"
+           "QUIT\r\n(failed in session: temporary 4.0.0 theirs)\n(close)\n"},
+      {"it says nothing at the end",
+       to_store(),
+       make_job({"x"}),
+       {kStore, "250 sender\r\n250 x\r\n", "354 go\r\n", "(waits)"},
+       "LHLO me.example\r\n(ready)\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x>\r\nDATA\r\n" + kBody +
+           "(failed in end: temporary 4.4.2 ours) [0 temporary 4.4.2 ours]\n(close)\n"},
+      {"nobody was taken: no content is offered",
+       to_store(),
+       make_job({"x"}),
+       {kStore, "250 sender\r\n550 5.1.1 x\r\n"},
+       "LHLO me.example\r\n(ready)\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x>\r\n"
+       "(finished) [0 permanent 5.1.1 theirs]\n"},
+      {"by BDAT, not ahead of the answers",
+       to_store(),
+       make_job({"x", "y"}),
+       {"220 store\r\n250-store\r\n250-PIPELINING\r\n250 CHUNKING\r\n", "250 sender\r\n250 x\r\n250 y\r\n",
+        "250 2.0.0 x\r\n451 4.3.0 y\r\n"},
+       "LHLO me.example\r\n(ready)\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x>\r\nRCPT TO:<y>\r\n"
+       "BDAT 18 LAST\r\nSubject: x\r\n\r\nhi\r\n"
+       "(finished) [0 done 2.0.0 theirs] [1 temporary 4.3.0 theirs]\n"},
+      {"its promises about notices are not asked for",
+       to_store(),
+       make_job({"x"}),
+       {"220 store\r\n250-store\r\n250 DSN\r\n", "250 sender\r\n", "250 x\r\n", "354 go\r\n",
+        "250 2.0.0 x\r\n"},
+       "LHLO me.example\r\n(ready)\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x>\r\nDATA\r\n" + kBody +
+           "(finished) [0 done 2.0.0 theirs]\n"},
+      {"what listens speaks SMTP: that can be mended",
+       to_store(),
+       make_job({"x"}),
+       {"220 host\r\n500 5.5.1 what\r\n"},
+       "LHLO me.example\r\nQUIT\r\n(failed in session: temporary 4.5.1 theirs)\n(close)\n"},
+      {"a store that wants nobody: that can be mended",
+       to_store(),
+       make_job({"x"}),
+       {"554 5.3.2 no\r\n"},
+       "QUIT\r\n(failed in session: temporary 4.3.2 theirs)\n(close)\n"},
+  };
+  for (const Dialog& d : dialogs) check(d);
+}
+
+TEST_CASE("smtp_client: an early answer of a store is about one recipient") {
+  for (bool several : {false, true}) {
+    Player p(to_store(), several ? make_job({"x", "y"}) : make_job({"x"}));
+    p.give_body = false;
+    p.say(kStore);
+    p.say(several ? "250 sender\r\n250 x\r\n250 y\r\n" : "250 sender\r\n250 x\r\n");
+    p.say("354 go\r\n");
+    p.take();
+    p.say("552 5.2.2 full\r\n");
+    CHECK(p.take() ==
+          (several ? "QUIT\r\n(failed in envelope: temporary 4.2.2 theirs) [0 left] [1 left]\n(close)\n"
+                   : "QUIT\r\n(failed in envelope: temporary 4.2.2 theirs) [0 permanent 5.2.2 theirs]\n"
+                     "(close)\n"));
+  }
+}
+
+TEST_CASE("smtp_client: a BDAT that failed at a store is reset") {
+  Player p(to_store(), make_job({"x", "y"}));
+  p.say("220 store\r\n250-store\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+  p.say("250 sender\r\n250 x\r\n250 y\r\n");
+  p.say("451 4.3.0 x\r\n250 2.0.0 y\r\n");
+  p.take();
+  p.begin({0});
+  CHECK(p.take().starts_with("RSET\r\nMAIL FROM"));
+}

@@ -40,6 +40,11 @@ TEST_CASE("an empty file is the standard system") {
   CHECK(c.processes("unix-deliver") == 0);
   CHECK(good("unix-deliver on\n").config.processes("unix-deliver") == 1);
   CHECK(good("unix-deliver off\n").config.processes("unix-deliver") == 0);
+  CHECK(c.processes("lmtp-deliver") == 0);
+  Config store = good("unix-deliver /run/dovecot/lmtp\n").config;
+  CHECK(store.lmtp_socket == "/run/dovecot/lmtp");
+  CHECK(store.processes("lmtp-deliver") == 1);
+  CHECK(store.processes("unix-deliver") == 0);
   CHECK(c.run_path("pid") == "/var/spool/post.office/run/pid");
   CHECK(c.services[0].listen[0].text() == "0.0.0.0:25");
   CHECK(c.services[0].listen[1].text() == "[::]:25");
@@ -140,6 +145,7 @@ TEST_CASE("problems name the line") {
     const char* text;
     const char* says;
   };
+  const std::string long_socket = "unix-deliver /" + std::string(107, 'x');
   const Row rows[] = {
       {"hostname localhost", "not fully qualified"},
       {"hostname -a.b", "not fully qualified"},
@@ -181,7 +187,10 @@ TEST_CASE("problems name the line") {
       {"smtp-deliver 0", "write off, or a number"},
       {"smtp-deliver 65", "write off, or a number"},
       {"smtp-deliver on", "write off, or a number"},
-      {"unix-deliver 2", "write on or off"},
+      {"unix-deliver 2", "write on, off, or the absolute path"},
+      {"unix-deliver lmtp", "write on, off, or the absolute path"},
+      {"unix-deliver /run/../lmtp", "without . and .."},
+      {long_socket.c_str(), "at most 107 octets"},
       {"user mta\r", "carriage return"},
   };
   for (const Row& row : rows) {

@@ -23,9 +23,9 @@ namespace {
 using po::messages::Role;
 namespace sandbox = po::sandbox;
 
-const std::vector<Role> kRows = {Role::kAccounts, Role::kQueue,       Role::kSmtpd,
-                                 Role::kPop3d,    Role::kSmtpDeliver, Role::kWwwd,
-                                 Role::kFingerd,  Role::kStory,       Role::kUnixDeliver};
+const std::vector<Role> kRows = {Role::kAccounts,    Role::kQueue,      Role::kSmtpd,   Role::kPop3d,
+                                 Role::kSmtpDeliver, Role::kWwwd,       Role::kFingerd, Role::kStory,
+                                 Role::kUnixDeliver, Role::kLmtpDeliver};
 
 #ifndef POST_OFFICE_SANITIZED  // that build leaves openings for the sanitizers' reports
 

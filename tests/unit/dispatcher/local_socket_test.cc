@@ -1,4 +1,4 @@
-#include "dispatcher/saslauthd.h"
+#include "dispatcher/local_socket.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@ namespace {
 struct Folder {
   std::string path;
   Folder() {
-    char name[] = "/tmp/saslauthd-test-XXXXXX";
+    char name[] = "/tmp/local-socket-test-XXXXXX";
     path = ::mkdtemp(name);
   }
   Folder(const Folder&) = delete;
@@ -32,21 +32,29 @@ po::Fd listen_at(const std::string& path, int backlog) {
   return fd;
 }
 
+po::Result<po::Fd> connect(const std::string& path) {
+  return dispatcher::connect_to_local(path, "saslauthd", "saslauthd");
+}
+
+std::optional<gid_t> group(const std::string& path) {
+  return dispatcher::group_to_enter(path, "sasl");
+}
+
 }  // namespace
 
-TEST_CASE("connected to saslauthd, or told why not, without waiting") {
+TEST_CASE("connected to another program, or told why not, without waiting") {
   Folder folder;
   std::string path = folder.path + "/mux";
-  CHECK_FALSE(dispatcher::connect_to_saslauthd(""));
-  CHECK_FALSE(dispatcher::connect_to_saslauthd(path));
-  CHECK_FALSE(dispatcher::connect_to_saslauthd("/" + std::string(200, 'x')));
+  CHECK_FALSE(connect(""));
+  CHECK_FALSE(connect(path));
+  CHECK_FALSE(connect("/" + std::string(200, 'x')));
   po::Fd listener = listen_at(path, 0);
-  CHECK(dispatcher::connect_to_saslauthd(path));
+  CHECK(connect(path));
   // Nobody accepts: at some time it is full, and that is said at once.
   std::vector<po::Fd> kept;
   po::Result<po::Fd> last = po::Fd();
   for (int i = 0; i < 1000 && last; ++i) {
-    last = dispatcher::connect_to_saslauthd(path);
+    last = connect(path);
     if (last) kept.push_back(std::move(*last));
   }
   REQUIRE_FALSE(last);
@@ -54,19 +62,34 @@ TEST_CASE("connected to saslauthd, or told why not, without waiting") {
   CHECK(last.error().kind == po::Kind::kTemporary);
 }
 
-TEST_CASE("the group that is kept for saslauthd's directory") {
+TEST_CASE("the group that is kept for the directory of a socket") {
   Folder folder;
-  CHECK_FALSE(dispatcher::saslauthd_group(""));
+  CHECK_FALSE(group(""));
   ::chmod(folder.path.c_str(), 0755);
-  CHECK_FALSE(dispatcher::saslauthd_group(folder.path + "/mux"));
+  CHECK_FALSE(group(folder.path + "/mux"));
   ::chmod(folder.path.c_str(), 0700);
-  CHECK_FALSE(dispatcher::saslauthd_group(folder.path + "/mux"));
+  CHECK_FALSE(group(folder.path + "/mux"));
   ::chmod(folder.path.c_str(), 0710);
   struct stat st {};
   REQUIRE(::stat(folder.path.c_str(), &st) == 0);
-  auto kept = dispatcher::saslauthd_group(folder.path + "/mux");
+  auto kept = group(folder.path + "/mux");
   CHECK(kept.has_value() == (st.st_gid != 0));  // never root's
   if (::geteuid() != 0) return;
   REQUIRE(::chown(folder.path.c_str(), 0, 54321) == 0);
-  CHECK(dispatcher::saslauthd_group(folder.path + "/mux") == gid_t{54321});
+  CHECK(group(folder.path + "/mux") == gid_t{54321});
+}
+
+TEST_CASE("what is closed on the way to a socket") {
+  Folder folder;
+  std::string path = folder.path + "/mux";
+  po::Fd listener = listen_at(path, 1);
+  CHECK(dispatcher::closed_part(path).empty());
+  CHECK(dispatcher::closed_part(folder.path + "/none/mux") == folder.path + "/none");
+  CHECK(dispatcher::closed_part(folder.path + "/none") == folder.path + "/none");
+  if (::geteuid() == 0) return;  // nothing is closed to root
+  ::chmod(path.c_str(), 0400);
+  CHECK(dispatcher::closed_part(path) == path);
+  ::chmod(folder.path.c_str(), 0600);
+  CHECK(dispatcher::closed_part(path) == folder.path);
+  ::chmod(folder.path.c_str(), 0700);
 }
