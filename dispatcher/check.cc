@@ -183,11 +183,13 @@ static std::string dovecot_lines(const std::string& path, const std::string& use
 /// What keeps this user's mail out of the store, and what mends it; empty: nothing.
 static std::string store_problem(const std::string& path, const std::string& user) {
   auto connection = connect_to_local(path, "the mail store", "unix-deliver");
-  int error = connection || connection.error().sys_errno == 0 ? 0 : connection.error().sys_errno;
+  int error = connection ? 0 : connection.error().sys_errno;
   std::string dovecot = "; for Dovecot, in /etc/dovecot/conf.d/10-master.conf:" + dovecot_lines(path, user) +
                         "\n       then systemctl restart dovecot";
   struct stat st {};
   if (error == 0) return connection ? std::string() : connection.error().text;
+  if (stat(path.c_str(), &st) == 0 && !S_ISSOCK(st.st_mode))
+    return fmt::format("{} is no socket: name the mail store's LMTP socket at unix-deliver", path);
   if (error == EACCES) {
     std::string closed = closed_part(path);
     if (closed == path) return fmt::format("{} cannot be written by user {}{}", path, user, dovecot);
@@ -202,8 +204,6 @@ static std::string store_problem(const std::string& path, const std::string& use
         "or name its LMTP socket at unix-deliver{}",
         path, dovecot);
   }
-  if (stat(path.c_str(), &st) == 0 && !S_ISSOCK(st.st_mode))
-    return fmt::format("{} is no socket: name the mail store's LMTP socket at unix-deliver", path);
   return fmt::format("nobody listens at {} ({}): start the mail store (systemctl start dovecot)", path,
                      std::strerror(error));
 }

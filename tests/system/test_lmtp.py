@@ -304,6 +304,7 @@ class FaultyStore:
 
     def __init__(self, path):
         self.faults, self.taken = [], []  # of faults: (step, octets, whether it closes then)
+        self.clients = []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         path.chmod(0o666)
@@ -314,6 +315,7 @@ class FaultyStore:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
+                self.clients.append(client)
                 threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client):
@@ -323,8 +325,7 @@ class FaultyStore:
                 step = line.split()[0].decode()
                 if step == "QUIT":
                     return
-                self.answer(client, step)
-                if step == "DATA":
+                if self.answer(client, step) and step == "DATA":
                     self.taken.append(self.message(lines))
                     self.answer(client, "end")
 
@@ -338,13 +339,21 @@ class FaultyStore:
         raise EOFError
 
     def answer(self, client, step):
-        if self.faults and self.faults[0][0] == step:
-            _, octets, close = self.faults.pop(0)
-            client.sendall(octets)
-            if close:
-                raise EOFError
-        else:
+        """Whether it was the honest one."""
+        if not self.faults or self.faults[0][0] != step:
             client.sendall(self.HONEST.get(step, b"250 2.0.0 yes\r\n"))
+            return True
+        _, octets, close = self.faults.pop(0)
+        client.sendall(octets)
+        if close:
+            raise EOFError
+        return False
+
+    def hang_up(self):
+        """On all that wait for the next message."""
+        while self.clients:
+            with contextlib.suppress(OSError):
+                self.clients.pop().shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -366,6 +375,7 @@ class FaultyStores(LmtpTest):
         """Sent once; how often the store had it when queue was content."""
         user = self.unix_user()
         sender = self.user()
+        self.store.hang_up()
         self.store.faults, self.store.taken = list(faults), []
         self.send(user, b"Subject: faults\r\n\r\nx\r\n", sender=sender.address)
         self.until_retried(user)

@@ -26,7 +26,7 @@ struct Store : po::StreamHandler {
   Manners manners;
   std::vector<std::string> commands;
   std::string content;
-  bool data = false;
+  bool data = false, closing = false;
   std::unique_ptr<po::Stream> stream;
 
   Store(const po::Loop& loop, Manners m, Fd fd) : manners(std::move(m)) {
@@ -36,7 +36,9 @@ struct Store : po::StreamHandler {
   void say(const std::string& step, const std::string& otherwise) {
     auto at = manners.find(step);
     std::string text = at == manners.end() ? otherwise : at->second;
-    if (text == "close") return stream->close_after_flush();
+    if (closing) return;
+    closing = text == "close";
+    if (closing) return stream->close_after_flush();
     stream->write(text + "\r\n");
   }
   std::size_t on_input(std::string_view input) override {
