@@ -298,6 +298,8 @@ void SmtpClient::begin(Mail mail, Actions& actions) {
 /// What is known to be of no use is not even begun.
 void SmtpClient::refuse_before_sending() {
   const po::messages::Job& job = *mail_.job;
+  // A store here is asked all the same: Dovecot takes such an address without saying that it knows them.
+  bool may_be_utf8 = ext_.smtputf8 || terms_.lmtp;
   auto no = [](const char* status, std::string text) {
     return ours(Kind::kPermanent, status, std::move(text));
   };
@@ -306,7 +308,7 @@ void SmtpClient::refuse_before_sending() {
                                 std::to_string(ext_.max_size) + " at most"));
   } else if (po::has_control(job.sender)) {
     settle_rest(no("5.1.7", "the sender's address cannot be written in SMTP"));
-  } else if (!ext_.smtputf8 && (!po::is_ascii(job.sender) || (job.smtputf8 && mail_.utf8_header))) {
+  } else if (!may_be_utf8 && (!po::is_ascii(job.sender) || (job.smtputf8 && mail_.utf8_header))) {
     settle_rest(
         no("5.6.7",
            "the message has an internationalised sender or header, and the host does not know SMTPUTF8"));
@@ -317,7 +319,7 @@ void SmtpClient::refuse_before_sending() {
     const std::string& address = job.recipients[mail_.recipients[i]].address;
     if (po::has_control(address)) {
       settle(i, no("5.1.3", "this address cannot be written in SMTP"));
-    } else if (!ext_.smtputf8 && !po::is_ascii(address)) {
+    } else if (!may_be_utf8 && !po::is_ascii(address)) {
       settle(i, no("5.6.7", "this is an internationalised address, and the host does not know SMTPUTF8"));
     } else if (ext_.max_recipients != 0 && rest.size() >= ext_.max_recipients) {
       over_.push_back(mail_.recipients[i]);

@@ -175,6 +175,18 @@ class DovecotStore(LmtpTest):
         self.until_there(2)
         self.assertIn(["<>"], [m.get_all("Return-Path") for m in self.messages()])
 
+    def test_an_internationalised_sender(self):
+        user = self.unix_user()
+        with self.instance.smtp() as smtp:
+            smtp.ehlo().cmd("MAIL FROM:<jän@elsewhere.example> SMTPUTF8", 250)
+            smtp.cmd(f"RCPT TO:<{user.address}>", 250)
+            smtp.cmd("DATA", 354)
+            smtp.send("Subject: Grüße\r\n\r\nx\r\n.\r\n".encode())
+            smtp.expect(smtp.reply(), 250)
+            smtp.quit()
+        self.until_there(1)
+        self.assertIn("Subject: Grüße".encode(), self.texts()[0])
+
     @unittest.skipUnless(IMAP, lacking("dovecot-imapd"))
     def test_it_is_read_by_imap(self):
         user = self.unix_user()

@@ -644,6 +644,14 @@ TEST_CASE("smtp_client: a mail store answers for each recipient that it took") {
   for (const Dialog& d : dialogs) check(d);
 }
 
+TEST_CASE("smtp_client: a store without SMTPUTF8 hears of an internationalised sender all the same") {
+  Job job = make_job({"x"});
+  job.sender = "j\xc3\xa4n@b.example";
+  Player p(to_store(), job);
+  p.say(kStore);
+  CHECK(p.take() == "LHLO me.example\r\n(ready)\nMAIL FROM:<j\xc3\xa4n@b.example>\r\nRCPT TO:<x>\r\n");
+}
+
 TEST_CASE("smtp_client: an early answer of a store is about one recipient") {
   for (bool several : {false, true}) {
     Player p(to_store(), several ? make_job({"x", "y"}) : make_job({"x"}));
