@@ -94,6 +94,7 @@ class LmtpTest(UnixTest):
         self.instance.until(gone, 120, f"mail for {user.address} to leave the queue")
 
     def deliverer(self):
+        """Its pid; 0 while there is none."""
         return self.instance.processes().get("lmtp-deliver", [0])[0]
 
 
@@ -272,14 +273,15 @@ class DovecotStore(LmtpTest):
         self.until_there(3, "bob")
 
     def test_a_killed_deliverer_loses_nothing(self):
-        user, total = self.unix_user(), 60
+        user, total, killed = self.unix_user(), 60, set()
         for i in range(total):
             self.send(user, b"Subject: m%d\r\n\r\nx\r\n" % i)
             if i % 15 == 7:
-                pid = self.deliverer()
-                if pid:
-                    self.instance.signal(pid, signal.SIGKILL)
+                self.instance.until(self.deliverer, 60, "lmtp-deliver to run again")
+                killed.add(self.deliverer())
+                self.instance.signal(self.deliverer(), signal.SIGKILL)
         self.until_gone(user)
+        self.assertEqual(len(killed), 4)
         self.assertEqual({m["subject"] for m in self.messages()}, {f"m{i}" for i in range(total)})
 
     def test_check_says_what_is_wrong_and_what_mends_it(self):
