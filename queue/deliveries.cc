@@ -218,8 +218,8 @@ void Deliveries::end_without_desk(const Scheduler::Start& start) {
   (void)keep_one_maildrop(job);
   settle_all(job,
              {0, Kind::kTemporary, false,
-              "there is no unix-deliver or lmtp-deliver process; unix-deliver in post.office.conf has to "
-              "be on, or a mail store's socket",
+              "there is no unix-deliver or lmtp-deliver process; post.office.conf has to say unix-deliver "
+              "on, or the path of a mail store's socket in place of on",
               "4.3.5"});
 }
 
