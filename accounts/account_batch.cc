@@ -113,7 +113,7 @@ po::Result<void> AccountBatch::keep_history(std::uint64_t account, Lines lines, 
 
 po::Result<std::uint64_t> AccountBatch::store_new(directory::Account account, std::uint64_t number) {
   // One that brings its number along was there before: it comes back from an export.
-  bool greet = settings_->send_greeting && account.pop3_delivery && number == 0;
+  bool greet = settings_->send_greeting && (account.pop3_delivery || account.unix_delivery) && number == 0;
   std::string address = primary_address(account);
   po::Result<std::uint64_t> id = number;
   if (number != 0) {

@@ -90,14 +90,19 @@ po::Result<store::Errand> Errands::change_for(const Errand& errand) {
         change.into = errand.to;
       }
       break;
-    case Errand::Kind::kGreet:
-      if (there && !(*account)->addresses.empty()) change.messages.push_back(greeting(**account));
+    case Errand::Kind::kGreet: {
+      if (!there || (*account)->addresses.empty()) break;
+      auto message = greeting(**account);
+      if (!message) return tl::unexpected(message.error());
+      if (!message->deliveries.empty() || !message->waiting.empty())
+        change.messages.push_back(std::move(*message));
       break;
+    }
   }
   return change;
 }
 
-store::Accept Errands::greeting(const directory::Account& account) {
+po::Result<store::Accept> Errands::greeting(const directory::Account& account) {
   po::MessageId id = deliveries_.notices().next_id();
   const std::string& address = account.addresses.front();
   auto settings = office_.parts.settings();
@@ -106,7 +111,7 @@ store::Accept Errands::greeting(const directory::Account& account) {
                                 po::format_date(static_cast<std::int64_t>(now_ms() / 1000)), id.text()});
   text.smtputf8 = !po::is_ascii(address);
   text.body_8bit = !po::is_ascii(text.content);
-  return Notices::to_mailbox(id, std::move(text), account.id, address);
+  return deliveries_.notices().to_address(id, std::move(text), address);
 }
 
 void Errands::write(const Errand& errand, store::Errand change) {
@@ -115,19 +120,23 @@ void Errands::write(const Errand& errand, store::Errand change) {
   office_.begin_change(octets);
   bool bare = change.empty == 0 && change.messages.empty();
   po::MessageId greeting = change.messages.empty() ? po::MessageId{} : change.messages[0].id;
-  office_.writer.add(std::move(change),
-                     [this, octets, errand, bare, greeting](const store::Result<std::uint64_t>& result) {
-                       writing_ = false;
-                       office_.end_change(octets);
-                       if (!result && office_.lost(result.error())) return;
-                       if (!result && result.error().status == store::Status::kRefused)
-                         return on_refused(errand, bare, result.error().text);
-                       if (!result && result.error().no_space) office_.note_space(false, result.error().text);
-                       if (result && *result == 1) on_done(errand, greeting);
-                       if (stopped_) return;
-                       if (!result) return try_again(result.error().text);
-                       next_.after(office_.parts.loop, {}, [this] { step(); });
-                     });
+  auto waiting = change.messages.empty() ? std::vector<store::Waiting>{} : change.messages[0].waiting;
+  office_.writer.add(std::move(change), [this, octets, errand, bare, greeting, waiting = std::move(waiting)](
+                                            const store::Result<std::uint64_t>& result) {
+    writing_ = false;
+    office_.end_change(octets);
+    if (!result && office_.lost(result.error())) return;
+    if (!result && result.error().status == store::Status::kRefused)
+      return on_refused(errand, bare, result.error().text);
+    if (!result && result.error().no_space) office_.note_space(false, result.error().text);
+    if (result && *result == 1) {
+      on_done(errand, greeting);
+      if (!waiting.empty()) deliveries_.accepted(greeting, {}, waiting, {});
+    }
+    if (stopped_) return;
+    if (!result) return try_again(result.error().text);
+    next_.after(office_.parts.loop, {}, [this] { step(); });
+  });
 }
 
 /// What the store will never do must not keep all others waiting.

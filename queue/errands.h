@@ -28,7 +28,7 @@ class Errands {
   [[nodiscard]] bool find_place();
   void carry_out(const directory::Errand& errand);
   [[nodiscard]] po::Result<store::Errand> change_for(const directory::Errand& errand);
-  [[nodiscard]] store::Accept greeting(const directory::Account& account);
+  [[nodiscard]] po::Result<store::Accept> greeting(const directory::Account& account);
   void write(const directory::Errand& errand, store::Errand change);
   /// `bare`: it was only to be remembered as done.
   void on_refused(const directory::Errand& errand, bool bare, std::string_view why);

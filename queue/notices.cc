@@ -57,14 +57,16 @@ static bool is_loop(const Report& r) {
   return r.action == Action::kFailed && !r.remote && r.status == "5.4.6";
 }
 
+static bool has_held(const directory::Resolution& found) {
+  return std::ranges::any_of(found.targets, [](const Target& t) { return t.kind == Target::Kind::kHeld; });
+}
+
 /// Who is told.
 po::Result<Notices::Address> Notices::address(const store::Head& head) const {
   if (head.envelope.sender.empty()) return Address{{}, &kNoSender, {}};
   auto found = office_.parts.routing.resolve(head.envelope.sender, false);
   if (!found) return tl::unexpected(found.error());
-  bool held =
-      std::ranges::any_of(found->targets, [](const Target& t) { return t.kind == Target::Kind::kHeld; });
-  if (found->targets.empty() || held) return Address{{}, &kSenderUnknown, {}};
+  if (found->targets.empty() || has_held(*found)) return Address{{}, &kSenderUnknown, {}};
   return Address{head.envelope.sender, nullptr, std::move(*found)};
 }
 
@@ -103,17 +105,30 @@ po::Result<store::Accept> Notices::notice(const Original& original, std::span<co
   MessageId id = next_id();
   NoticeText text = make_notice(original, reports, style(), id, now_ms(), to.postmaster);
   if (to.sender.empty()) return to_postmaster(id, std::move(text));
+  return routed(id, std::move(text), to.sender, to.found);
+}
+
+po::Result<store::Accept> Notices::to_address(const MessageId& id, NoticeText text,
+                                              const std::string& address) const {
+  auto found = office_.parts.routing.resolve(address, false);
+  if (!found) return tl::unexpected(found.error());
+  if (has_held(*found)) return notice_of(id, std::move(text));
+  return routed(id, std::move(text), address, *found);
+}
+
+po::Result<store::Accept> Notices::routed(const MessageId& id, NoticeText text, const std::string& address,
+                                          const directory::Resolution& found) const {
   store::Accept a = notice_of(id, std::move(text));
   auto table = office_.parts.routing.table();
   if (!table) return tl::unexpected(table.error());
-  for (const Target& target : to.found.targets) {
+  for (const Target& target : found.targets) {
     if (target.kind == Target::Kind::kMailbox) {
-      a.deliveries.push_back(into_mailbox(target.account, to.sender));
+      a.deliveries.push_back(into_mailbox(target.account, address));
       continue;
     }
     store::Waiting w;
     w.address = target.address;
-    if (target.address != to.sender) w.original = to.sender;
+    if (target.address != address) w.original = address;
     w.hop = hop_name(**table, target, {});
     w.lane = lane_of(a.envelope);
     w.next_ms = a.arrival_ms;

@@ -25,6 +25,10 @@ class Notices {
   /// A message without a sender into the mailbox of an account that has this address.
   [[nodiscard]] static store::Accept to_mailbox(const po::MessageId& id, NoticeText text,
                                                 std::uint64_t account, std::string_view address);
+  /// A message without a sender to an address of ours, wherever that leads; to nobody, if it leads nowhere.
+  /// Fails if the directory cannot be read now.
+  [[nodiscard]] po::Result<store::Accept> to_address(const po::MessageId& id, NoticeText text,
+                                                     const std::string& address) const;
   [[nodiscard]] store::Accept to_postmaster(const po::MessageId& id, NoticeText text) const;
   [[nodiscard]] po::MessageId next_id();
 
@@ -37,6 +41,9 @@ class Notices {
   [[nodiscard]] po::Result<Address> address(const store::Head& head) const;
   [[nodiscard]] po::Result<store::Accept> notice(const Original& original, std::span<const Report> reports,
                                                  const Address& to);
+  [[nodiscard]] po::Result<store::Accept> routed(const po::MessageId& id, NoticeText text,
+                                                 const std::string& address,
+                                                 const directory::Resolution& found) const;
   [[nodiscard]] Style style() const;
 
   Office& office_;

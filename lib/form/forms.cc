@@ -500,7 +500,7 @@ const Form& greeting() {
        "Greeting",
        {{{},
          {yes_no("Send-Greeting", "yes or no",
-                 "Whether each new account with a mailbox here is sent this text."),
+                 "Whether each new account with a mailbox or a mail drop here is sent this text."),
           {.name = "Greeting-Text",
            .type = Type::kLines,
            .hint = {},

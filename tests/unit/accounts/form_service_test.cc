@@ -390,7 +390,7 @@ TEST_CASE("an account that is made again has nothing of what a cut-short removal
   CHECK(secrets.sign_ins(2)->empty());
 }
 
-TEST_CASE("a new account with a mailbox is greeted, if the Greeting says so") {
+TEST_CASE("a new account with a mailbox or a mail drop is greeted, if the Greeting says so") {
   Desk desk;
   auto reader = directory::Reader::open(desk.folder + "/directory", "mail.podunk.edu");
   REQUIRE(reader);
@@ -400,9 +400,12 @@ TEST_CASE("a new account with a mailbox is greeted, if the Greeting says so") {
   desk.good({"account", "add", "--address", "b@x.org", "--name", "B"});
   desk.good({"account", "add", "--address", "c@x.org", "--name", "C", "POP3-Delivery=no",
              "Forwarding-Addresses=x@y.org"});
+  desk.good({"account", "add", "--address", "d@x.org", "--name", "D", "POP3-Delivery=no", "UNIX-Delivery=yes",
+             "UNIX-Login-Name=d"});
   auto errands = reader->errands({}, 10).value();
-  REQUIRE(errands.size() == 1);
+  REQUIRE(errands.size() == 2);
   CHECK(errands[0].kind == directory::Errand::Kind::kGreet);
   CHECK(errands[0].account == 4);
   CHECK(errands[0].address == "b@x.org");
+  CHECK(errands[1].address == "d@x.org");
 }
