@@ -76,12 +76,15 @@ Result<Kept> what_is_kept(const po::config::Config& config, bool root) {
 }
 
 /// No program that is started from here, whatever its bits, gets a capability again, but for what is kept.
-static void drop_bounding_set(const Kept& kept) {
+static Result<void> drop_bounding_set(const Kept& kept) {
   for (int cap = 0; cap < 64; ++cap) {
-    if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) return;  // past the last one that the kernel knows
-    if (kept.chown && cap == CAP_CHOWN) continue;
-    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+    int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+    if (has < 0) break;  // past the last one that the kernel knows
+    if (has == 0 || (kept.chown && cap == CAP_CHOWN)) continue;
+    if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+      return permanent("the bounding set of capabilities cannot be emptied; that takes CAP_SETPCAP", errno);
   }
+  return {};
 }
 
 /// Whether any capability is left in any of the sets of the thread.
@@ -118,7 +121,7 @@ static Result<void> prove_dropped(const Identity& who, const Kept& kept) {
 }
 
 Result<void> become(const Identity& who, const Kept& kept) {
-  drop_bounding_set(kept);
+  if (auto dropped = drop_bounding_set(kept); !dropped) return dropped;
   if (setgroups(kept.groups.size(), kept.groups.data()) != 0) return permanent("setgroups", errno);
   if (setresgid(who.gid, who.gid, who.gid) != 0) return permanent("setresgid", errno);
   if (setresuid(who.uid, who.uid, who.uid) != 0) return permanent("setresuid", errno);
