@@ -56,12 +56,19 @@ build_programs() {
   make -s -C "$root" -j"$(nproc)" programs || die "the programs cannot be built; see above"
 }
 
+# Below the suite's own directories only what is not there is made: a link that the suite's user put there would lead
+# root's chmod elsewhere. What is there otherwise the dispatcher mends, or layout_faults tells of.
 put_directories() {
   layout_lines dir | while read -r _ owner group mode path; do
-    [ -d "$path" ] || mkdir -p "$path" || exit 1
-    # Never through a link that whoever owns the directory above could put there.
-    chown -h "$owner:$group" "$path" && chmod "$mode" "$path" || exit 1
+    if [ ! -e "$path" ] && [ ! -L "$path" ]; then
+      mkdir -p "$(dirname "$path")" && mkdir -m "$mode" "$path" && chown -h "$owner:$group" "$path" || exit 1
+    elif is_roots "$(dirname "$path")"; then
+      chown -h "$owner:$group" "$path" && chmod "$mode" "$path" || exit 1
+    fi
   done || die "the directories cannot be made"
+}
+is_roots() {
+  [ "$(stat -c '%u %F' "$1")" = "0 directory" ]
 }
 
 put_programs() {

@@ -17,7 +17,12 @@ remove_all() {
   switch_service disable post.office
   take_back_changes "$data"
   remove_directories
-  rm -f "$changes_file" "$answers_file" "$conf"
+  rm -f "$answers_file" "$conf"
+  if [ "$data" = keep ] && grep -q -e '^user ' -e '^group ' "$changes_file"; then
+    grep -e '^user ' -e '^group ' "$changes_file" > "$changes_file.new" && mv "$changes_file.new" "$changes_file"
+  else
+    rm -f "$changes_file"
+  fi
   if has_systemd; then systemctl daemon-reload; fi
   say "Post.Office is gone from this host."
   [ "$data" = delete ] || say "Kept: $spool_directory (accounts, settings), $mailbox_directory (mail), $log_directory (log)."
@@ -43,8 +48,16 @@ choose_data() {
   done
 }
 
+# By name, and the directory only if nothing is left in it: a configuration may name any.
 remove_directories() {
-  for place in "$program_directory" $([ "$data" = keep ] || printf '%s\n' "$spool_directory" "$mailbox_directory" "$log_directory"); do
-    [ ! -d "$place" ] || rm -rf "$place"
-  done
+  # shellcheck disable=SC2046 # names without blanks
+  empty_place "$program_directory" setup previous Setup maildrop $(sed -n 's/^program .* PROGRAM.//p' "$here/layout")
+  [ "$data" = delete ] || return 0
+  empty_place "$spool_directory" directory secrets run tls previous directory.newer-* secrets.newer-*
+  empty_place "$mailbox_directory" store
+  empty_place "$log_directory" post.office.log*
+}
+empty_place() { # PLACE NAME...: names may be patterns
+  (cd "$1" 2> /dev/null && shift && rm -rf -- $*)
+  [ ! -d "$1" ] || rmdir "$1" 2> /dev/null || warn "$1 is not empty and stays: $(ls -A "$1" | head -n 5 | tr '\n' ' ')"
 }
