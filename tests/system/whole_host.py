@@ -76,8 +76,8 @@ class Host:
         words = ["sh", "-c", command[0]] if len(command) == 1 else [str(word) for word in command]
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C",
                        "DEBIAN_FRONTEND": "noninteractive"}
-        done = subprocess.run(["nsenter", "--target", str(self.first), "--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--root", "sh", "-c", INSIDE, "sh", *words],
-                              env=environment, text=True, **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+        into = ["nsenter", "--target", str(self.first), "--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--root"]
+        done = subprocess.run([*into, "sh", "-c", INSIDE, "sh", *words], env=environment, text=True, **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                                                              "stderr": subprocess.STDOUT, "timeout": 600, **options})
         assert done.returncode != 99, "not in the layer"
         if check and done.returncode != 0:
